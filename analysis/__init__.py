@@ -1,0 +1,1 @@
+"""The figures: experiments, measurements, plots and the report."""

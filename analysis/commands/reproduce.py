@@ -1,0 +1,40 @@
+"""``lo-theory reproduce``: an experiment from nothing to its report."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from tyro.conf import Positional
+
+from analysis.hardness import HardnessExperiment
+from analysis.scales import ScaleName
+
+_EXPERIMENTS: dict[str, Callable[..., HardnessExperiment]] = {"hardness": HardnessExperiment}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reproduce:
+    """Run an experiment: rows, figures and a report in one directory. Finished parts are kept and skipped.
+
+    Attributes:
+        name: the experiment.
+        scale: "smoke" takes minutes on two cores, "small" about an hour, "paper" a large GPU.
+        out: directory; runs/NAME-SCALE if not given.
+        jobs: networks trained at once, one thread each; all processors if not given.
+        device: such as cpu or cuda.
+    """
+
+    name: Positional[Literal["hardness"]]
+    scale: ScaleName = "smoke"
+    out: Path | None = None
+    jobs: int | None = None
+    device: str = "cpu"
+
+    def run(self) -> None:
+        """Run it and say where the report is."""
+        directory = self.out or Path("runs") / f"{self.name}-{self.scale}"
+        experiment = _EXPERIMENTS[self.name](scale=self.scale, directory=directory, jobs=self.jobs, device=self.device)
+        print(f"report: {experiment.run()}")

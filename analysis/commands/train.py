@@ -1,0 +1,122 @@
+"""``lo-theory train``: one network on one distribution."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+
+from analysis.commands.families import Family
+from analysis.commands.workspace import save_distribution
+from generators.distribution import LODistribution
+from lo_theory.network import Mlp, NetworkConfig, Positions, Transformer
+from lo_theory.objective import AutoregressiveObjective, MaskedObjective, Objective, likelihood, per_mask
+from lo_theory.orders import closer, much_closer, uniform
+from lo_theory.source import FixedRows, FreshRows, RowSource
+from lo_theory.training import TrainConfig, train
+
+Learner = Literal["mdm", "natural", "reversed", "closer", "much-closer", "uniform"]
+
+_ORDERS: dict[str, Callable[[np.ndarray, np.random.Generator], np.ndarray]] = {
+    "natural": lambda natural, rng: natural,
+    "reversed": lambda natural, rng: natural[::-1].copy(),
+    "closer": lambda natural, rng: natural[closer(len(natural), rng)],
+    "much-closer": lambda natural, rng: natural[much_closer(len(natural), rng)],
+    "uniform": lambda natural, rng: natural[uniform(len(natural), rng)],
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Network:
+    """Size of the transformer.
+
+    Attributes:
+        layers: blocks.
+        width: of the residual stream.
+        heads: of attention.
+        hidden: width inside the MLP; four times the width if not given.
+        mlp: activation.
+        positions: embedding of positions.
+    """
+
+    layers: int = 3
+    width: int = 64
+    heads: int = 4
+    hidden: int | None = None
+    mlp: Mlp = "gelu"
+    positions: Positions = "learned"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Train:
+    """Train a masked diffusion model, an autoregressive model or a pi-learner. Started again, it goes on.
+
+    Attributes:
+        distribution: what to learn; its options follow its name.
+        out: directory of the checkpoint, the log and the distribution.
+        learner: "mdm", or the order of an autoregressive learner: "natural", "reversed", or a random one.
+        order_seed: which random order.
+        network: its size.
+        steps: updates.
+        batch_size: sequences per update.
+        learning_rate: peak of warm-up and cosine.
+        loss: of an MDM: "per-mask" averages over masked tokens, "likelihood" is the paper's weighting.
+        train_rows: a fixed training set of so many rows; fresh rows at every step if not given.
+        sample_seed: names the training rows.
+        seed: of initial weights and masks.
+        device: such as cpu or cuda.
+        restart: throw away the checkpoint in the directory instead of going on from it.
+    """
+
+    distribution: Family
+    out: Path
+    learner: Learner = "mdm"
+    order_seed: int = 0
+    network: Network = field(default_factory=Network)
+    steps: int = 1000
+    batch_size: int = 128
+    learning_rate: float = 6e-3
+    loss: Literal["per-mask", "likelihood"] = "per-mask"
+    train_rows: int | None = None
+    sample_seed: int = 1
+    seed: int = 0
+    device: str = "cpu"
+    restart: bool = False
+
+    def run(self) -> None:
+        """Train, and say where the checkpoint is."""
+        distribution = self.distribution.build()
+        objective = self._objective(distribution)
+        config = NetworkConfig(
+            length=distribution.length,
+            vocabulary=distribution.vocabulary,
+            causal=objective.causal,
+            **vars(self.network),
+        )
+        network = Transformer(config, torch.Generator().manual_seed(self.seed)).to(self.device)
+        training = TrainConfig(steps=self.steps, learning_rate=self.learning_rate, seed=self.seed)
+        save_distribution(distribution, self.out)
+        result = train(
+            network, objective, self._source(distribution), training, directory=self.out, resume=not self.restart
+        )
+        last = result.history[-1]
+        print(
+            f"{result.checkpoint}: {last.step} steps, {last.tokens} tokens, {last.flops:.3g} FLOPs, "
+            f"last batch {last.loss_nats:.4f} nats per sequence (entropy {distribution.entropy():.4f})"
+        )
+
+    def _objective(self, distribution: LODistribution) -> Objective:
+        if self.learner == "mdm":
+            return MaskedObjective({"per-mask": per_mask, "likelihood": likelihood}[self.loss])
+        natural = np.concatenate([distribution.latent_positions, distribution.observation_positions])
+        return AutoregressiveObjective(_ORDERS[self.learner](natural, np.random.default_rng(self.order_seed)))
+
+    def _source(self, distribution: LODistribution) -> RowSource:
+        if self.train_rows is None:
+            return FreshRows(distribution, self.sample_seed, self.batch_size)
+        rows = distribution.rows(self.sample_seed, 0, self.train_rows)
+        return FixedRows(rows, distribution.fingerprint, distribution.vocabulary, self.batch_size, self.seed)

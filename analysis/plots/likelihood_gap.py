@@ -1,0 +1,139 @@
+"""Figure 2: what each learner spends per token above the exact entropy."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+from analysis.likelihood_gap import GAP
+from analysis.plots.style import BLUE, CONTROL, GREEN, GREY, INK, ORANGE, PURPLE, VERMILION, headline, note, paper_style
+from analysis.rows import Row, combine_seeds
+
+_SYMLOG_ABOVE = 30.0  # ratio of largest to smallest gap beyond which a linear axis hides the small ones
+
+
+def draw_likelihood_gap(rows: Sequence[Row]) -> Figure:
+    """Dot plot: models as rows in the order of their first appearance, a panel per distribution, 95% intervals.
+
+    Large dots are means over seeds, small ones the seeds; the exact posterior is hollow. The axis is linear, or linear
+    up to the smallest gap and logarithmic beyond where gaps differ by more than a factor of 30.
+
+    Raises:
+        ValueError: no row of a likelihood gap.
+    """
+    rows = [row for row in rows if row.experiment == "likelihood_gap" and row.metric == GAP]
+    if not rows:
+        raise ValueError("no likelihood gap among the rows; measure one with analysis.likelihood_gap first.")
+    names = list(dict.fromkeys(row.distribution for row in rows))
+    models = list(dict.fromkeys(row.model for row in rows if row.model != CONTROL))
+    models += [CONTROL] if any(row.model == CONTROL for row in rows) else []
+    means = combine_seeds(rows)
+    with paper_style("likelihood_gap"):
+        size = (2.0 + 2.9 * len(names), 1.5 + 0.34 * len(models))
+        figure = Figure(figsize=size, layout="constrained")
+        axes = figure.subplots(1, len(names), squeeze=False, sharex=True, sharey=True)[0]
+        for panel, name in zip(axes, names, strict=True):
+            _panel(
+                panel, [r for r in means if r.distribution == name], [r for r in rows if r.distribution == name], models
+            )
+            headline(panel, name, _message([r for r in means if r.distribution == name]))
+            panel.set_xlabel("nats per token above the exact entropy")
+        axes[0].set_yticks(range(len(models)), models)
+        axes[0].set_ylim(len(models) - 0.4, -0.6)
+        _scale(axes[0], means)
+        _legend(figure, rows, means)
+        return figure
+
+
+def _panel(axes: Axes, means: Sequence[Row], seeds: Sequence[Row], models: list[str]) -> None:
+    for row in seeds:
+        if row.model != CONTROL and sum(r.model == row.model for r in seeds) > 1:
+            axes.plot(
+                row.value, models.index(row.model) + 0.27, ".", color=_colour(row.model), markersize=3.5, alpha=0.8
+            )
+    for row in means:
+        _dot(axes, row, models.index(row.model))
+    axes.axvline(0.0, color=INK, linewidth=1.0, zorder=1)
+    axes.annotate(
+        "exact entropy", (0.0, 1.0), xycoords=("data", "axes fraction"), xytext=(3, -1), textcoords="offset points",
+        fontsize=7.5, color=INK, va="top", ha="left", rotation=0,
+    )  # fmt: skip
+    axes.grid(axis="x")
+    axes.spines["left"].set_visible(False)
+    axes.tick_params(axis="y", length=0)
+    if not means:
+        note(axes, "not measured")
+
+
+def _dot(axes: Axes, row: Row, y: int) -> None:
+    if not math.isfinite(row.value):
+        axes.annotate(
+            "infinite", (1.0, y), xycoords=("axes fraction", "data"), ha="right", va="center", fontsize=8, color=GREY
+        )
+        return
+    low, high = row.interval if math.isfinite(row.standard_error) else (row.value, row.value)
+    colour = _colour(row.model)
+    axes.plot([low, high], [y, y], color=colour, linewidth=2.0, solid_capstyle="butt", alpha=0.55)
+    face = "white" if row.model == CONTROL else colour
+    axes.plot(
+        row.value, y, "o", markersize=7.5, markerfacecolor=face, markeredgecolor=colour, markeredgewidth=1.4, zorder=3
+    )
+
+
+def _scale(axes: Axes, means: Sequence[Row]) -> None:
+    """Linear from just below zero, or symmetric-logarithmic where the gaps span too much."""
+    gaps = [row.value for row in means if row.model != CONTROL and math.isfinite(row.value) and row.value > 0]
+    ends = [end for row in means for end in row.interval if math.isfinite(end)]
+    top, bottom = max([*ends, *gaps], default=1.0), min([0.0, *ends])
+    if gaps and max(gaps) / min(gaps) > _SYMLOG_ABOVE:
+        smallest = 10.0 ** math.floor(math.log10(min(gaps)))
+        axes.set_xscale("symlog", linthresh=smallest, linscale=0.5)
+        axes.set_xlim(min(-0.35 * smallest, 1.3 * bottom), 2.0 * top)
+        ticks = [0.0, *(10.0**k for k in range(round(math.log10(smallest)), math.floor(math.log10(2.0 * top)) + 1))]
+        axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+        axes.minorticks_off()
+        return
+    span = (top - bottom) or 1.0
+    axes.set_xlim(bottom - 0.05 * span, top + 0.08 * span)
+    axes.xaxis.set_major_locator(MaxNLocator(4))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+
+
+def _colour(model: str) -> str:
+    """Colour by kind of learner: the first words of a model's name say which it is."""
+    kinds = {
+        CONTROL: INK, "mdm": BLUE, "arm natural": GREEN, "arm": VERMILION, "pi uniform": ORANGE, "pi": PURPLE
+    }  # fmt: skip
+    return next((colour for kind, colour in kinds.items() if model.startswith(kind)), GREY)
+
+
+def _message(means: Sequence[Row]) -> str:
+    """What the intervals of this panel allow to say about the smallest gap."""
+    known = [row for row in means if row.model != CONTROL and math.isfinite(row.standard_error)]
+    if len(known) < 2:
+        return "gap to the entropy"
+    best, second = sorted(known, key=lambda row: row.value)[:2]
+    apart = best.interval[1] < second.interval[0]
+    return f"smallest gap: {best.model}" if apart else f"smallest gap: {best.model} or {second.model}"
+
+
+def _legend(figure: Figure, rows: Sequence[Row], means: Sequence[Row]) -> None:
+    over_seeds = [row for row in means if row.over == "seeds"]
+    counts = sorted({row.samples for row in over_seeds})
+    bar = (
+        f"mean and 95% interval over {'/'.join(map(str, counts))} seeds"
+        if counts
+        else "95% interval over test sequences"
+    )
+    handles = [Line2D([], [], color=GREY, marker="o", markersize=7.5, linewidth=2.0, label=bar)]
+    if over_seeds and len(rows) > len(means):
+        handles.append(Line2D([], [], color=GREY, marker=".", linestyle="", markersize=5, label="one seed"))
+    if any(row.model == CONTROL for row in means):
+        face = {"markerfacecolor": "white", "markeredgecolor": INK, "markersize": 7.5}
+        handles.append(Line2D([], [], marker="o", linestyle="", label=f"{CONTROL} (control)", **face))
+    figure.legend(handles=handles, loc="outside lower center", ncols=len(handles))

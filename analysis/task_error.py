@@ -1,0 +1,263 @@
+"""Task error: how far a model is from the exact posterior at each subproblem.
+
+Two measures of one thing. :func:`task_error` is the Kullback-Leibler divergence KL(p || q) between the posterior p and
+the
+model q at a masked position, in nats: what the model's loss exceeds the posterior's by, zero when it is perfect; a
+value that the posterior excludes has no weight. :func:`paper_task_error` is the measure of Kim et al. (2025, Fig. 2):
+the squared difference of log-probabilities, under their masking protocol.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Float64, Integer
+
+from analysis.rows import Role, Row, Subject
+from generators.distribution import LODistribution
+from lo_theory.denoiser import Denoiser
+
+EXPERIMENT = "task_error"
+KL = "kl_nats"
+SQUARED = "squared_log_ratio"
+INFINITE = "infinite_share"
+
+
+@runtime_checkable
+class Posterior(Protocol):
+    """The exact posterior in NumPy: tokens (B, L) -> log-probabilities (B, L, V) in nats."""
+
+    def log_marginals(self, tokens: Integer[np.ndarray, "B L"]) -> Float64[np.ndarray, "B L V"]:
+        """See ``lo_theory.posterior``."""
+        ...
+
+
+def task_error(
+    denoiser: Denoiser,
+    posterior: Posterior,
+    distribution: LODistribution,
+    *,
+    about: Subject,
+    masked_counts: Sequence[int],
+    samples: int,
+    rng: np.random.Generator,
+    batch_size: int = 256,
+) -> list[Row]:
+    """E KL(p(x_i | visible) || q(x_i | visible)) for each position i and number n of masked tokens, in nats.
+
+    Sequences come from ``distribution``, masks are uniform of size n. Per n there is a row for each position and one
+    for each role; the latter is the mean over that role's positions, its standard error counts a sequence as one draw.
+
+    Args:
+        about: names the rows.
+        masked_counts: values of n, each in 1..L.
+        samples: sequences per n; a position is masked in about ``samples * n / L`` of them.
+        batch_size: sequences per call of the denoiser and of the posterior.
+    Returns:
+        rows with metric ``kl_nats``. ``inf`` where the model excludes a value that the posterior allows.
+    Raises:
+        ValueError: a count outside 1..L, no samples, a denoiser of another shape, or one that does not answer
+        everywhere.
+    Cost: ``len(masked_counts) * samples`` sequences through both.
+    """
+    _check(denoiser, distribution, samples)
+    roles = _roles(distribution)
+    rows: list[Row] = []
+    for n in masked_counts:
+        if not 1 <= n <= distribution.length:
+            raise ValueError(f"masked_counts lie in 1..L = 1..{distribution.length}; got {n}.")
+        x = distribution.sample(samples, rng)
+        masks = balanced_masks(samples, distribution.length, n, rng)
+        error = np.full(masks.shape, np.nan)
+        for part, log_p, log_q in _answers(denoiser, posterior, distribution, x, masks, batch_size):
+            error[part] = kl_divergence(log_p, log_q)
+        rows += _summaries(error, masks, roles, about, metric=KL, n_masked=n)
+    return rows
+
+
+def paper_task_error(
+    denoiser: Denoiser,
+    posterior: Posterior,
+    distribution: LODistribution,
+    *,
+    about: Subject,
+    samples: int,
+    rng: np.random.Generator,
+    latent_counts: Sequence[int] | None = None,
+    batch_size: int = 256,
+) -> list[Row]:
+    """E (log q(x_i | visible) - log p(x_i | visible))^2 under the paper's masks, in squared nats.
+
+    For each l, l latents and round(l P / N) observations are masked, uniformly within each role (the paper: l = 1..N-1,
+    1000 repetitions, the plot shows N = 20, P = 280, l = 11). It does not say whether its norm runs over all values of
+    a token; on deterministic observations log p of the other values is -inf, so we take the true token x_i only. The
+    posterior gives it positive probability, since x was drawn from the distribution, and p is exact here where the
+    paper uses a long-trained model. If the model gives it probability zero, the square is infinite:
+    ``squared_log_ratio`` is the mean over the finite ones, and ``infinite_share`` says, per role, what share was left
+    out (a softmax in float32 has none in practice).
+
+    Args:
+        latent_counts: values of l; 1..N-1 if not given.
+        others: as in :func:`task_error`.
+    Raises:
+        ValueError: as :func:`task_error`; ``l`` outside 1..N-1, so also any distribution with a single latent.
+    """
+    _check(denoiser, distribution, samples)
+    n_latents = distribution.n_latents
+    counts = range(1, n_latents) if latent_counts is None else latent_counts
+    if n_latents < 2 or any(not 1 <= count < n_latents for count in counts):
+        raise ValueError(f"the protocol masks l latents with l in 1..N-1, N = {n_latents}; got {list(counts)}.")
+    roles = _roles(distribution)
+    rows: list[Row] = []
+    for count in counts:
+        hidden_observations = round(count * distribution.n_observations / n_latents)
+        x = distribution.sample(samples, rng)
+        masks = np.zeros(x.shape, dtype=bool)
+        masks[:, roles["latent"]] = balanced_masks(samples, n_latents, count, rng)
+        masks[:, roles["observation"]] = balanced_masks(samples, distribution.n_observations, hidden_observations, rng)
+        error = np.full(masks.shape, np.nan)
+        for part, log_p, log_q in _answers(denoiser, posterior, distribution, x, masks, batch_size):
+            error[part] = _squared_log_ratio(log_p, log_q, x[part])
+        where = {"n_masked": count + hidden_observations, "latents_masked": count}
+        rows += _summaries(error, masks & ~np.isinf(error), roles, about, metric=SQUARED, **where)
+        infinite = np.where(masks, np.isinf(error), np.nan).astype(np.float64)
+        rows += _role_rows(infinite, masks, roles, about, metric=INFINITE, **where)
+    return rows
+
+
+def kl_divergence(log_p: Float[np.ndarray, "... V"], log_q: Float[np.ndarray, "... V"]) -> Float64[np.ndarray, "..."]:
+    """KL(p || q) in nats over the last axis, in float64; both are normalised first, ``inf`` where q excludes too much.
+
+    Summed as p log(p/q) - p + q, whose every term is non-negative, so that rounding cannot make a divergence negative,
+    and equal arguments give exactly zero.
+    """
+    log_p, log_q = _normalised(log_p), _normalised(log_q)
+    p, q = np.exp(log_p), np.exp(log_q)
+    ratio = np.subtract(log_p, log_q, out=np.zeros_like(log_p), where=p > 0)
+    product = np.multiply(p, ratio, out=np.zeros_like(log_p), where=p > 0)
+    return np.asarray(np.maximum(product - p + q, 0.0).sum(axis=-1))
+
+
+def balanced_masks(samples: int, length: int, n_masked: int, rng: np.random.Generator) -> Bool[np.ndarray, "S L"]:
+    """Masks of ``n_masked`` positions, (samples, length), True where hidden; each one uniform, all positions equally
+    often.
+
+    Consecutive masks are windows of one random permutation, a fresh one after every full turn: a window of a random
+    permutation is a uniform subset, and a full turn hides every position equally often.
+    """
+    masks = np.zeros((samples, length), dtype=bool)
+    if not n_masked:
+        return masks
+    turn = length // math.gcd(length, n_masked)
+    for start in range(0, samples, turn):
+        rows = np.arange(start, min(start + turn, samples))[:, None]
+        windows = ((rows - start) * n_masked + np.arange(n_masked)) % length
+        masks[rows, rng.permutation(length)[windows]] = True
+    return masks
+
+
+def _answers(
+    denoiser: Denoiser,
+    posterior: Posterior,
+    distribution: LODistribution,
+    x: Integer[np.ndarray, "S L"],
+    masks: Bool[np.ndarray, "S L"],
+    batch_size: int,
+) -> Iterator[tuple[slice, np.ndarray, np.ndarray]]:
+    """(rows, log p, log q), the latter two (rows, L, V) float64; visible positions hold log p in both."""
+    tokens = np.where(masks, distribution.mask_id, x).astype(np.int64)
+    for start in range(0, len(x), batch_size):
+        part = slice(start, min(start + batch_size, len(x)))
+        log_p = posterior.log_marginals(tokens[part])
+        log_q = denoiser(torch.from_numpy(tokens[part])).detach().double().cpu().numpy()
+        log_q = np.where(masks[part][..., None], log_q, log_p)
+        if np.isnan(log_q).any():
+            row, position = np.argwhere(np.isnan(log_q).any(axis=-1))[0]
+            raise ValueError(
+                f"the denoiser gave NaN at masked position {position} of sequence {start + row}; task error needs one "
+                "that answers every subproblem. An autoregressive model answers only along its order."
+            )
+        yield part, log_p, log_q
+
+
+def _squared_log_ratio(
+    log_p: np.ndarray, log_q: np.ndarray, x: Integer[np.ndarray, "S L"]
+) -> Float64[np.ndarray, "S L"]:
+    true = x.astype(np.int64)[..., None]
+    return (np.take_along_axis(log_q, true, -1) - np.take_along_axis(log_p, true, -1))[..., 0] ** 2
+
+
+def _summaries(
+    error: Float64[np.ndarray, "S L"],
+    used: Bool[np.ndarray, "S L"],
+    roles: dict[Role, np.ndarray],
+    about: Subject,
+    **where: Any,
+) -> list[Row]:
+    """A row per position, then one per role; positions that were never masked have none."""
+    rows = [
+        _row(about, *_ratio(error[:, [i]], used[:, [i]]), position=int(i), role=role, **where)
+        for role, positions in roles.items()
+        for i in positions
+        if used[:, i].any()
+    ]
+    return rows + _role_rows(error, used, roles, about, **where)
+
+
+def _role_rows(
+    error: np.ndarray, used: np.ndarray, roles: dict[Role, np.ndarray], about: Subject, **where: Any
+) -> list[Row]:
+    chosen = {role: positions for role, positions in roles.items() if used[:, positions].any()}
+    return [_row(about, *_ratio(error[:, at], used[:, at]), role=role, **where) for role, at in chosen.items()]
+
+
+def _ratio(error: Float64[np.ndarray, "S n"], used: Bool[np.ndarray, "S n"]) -> tuple[float, float, int]:
+    """Mean over used cells, its standard error with a sequence as the sampling unit, and the number of sequences.
+
+    A ratio estimator, sum of errors over number of cells; the error is that of its linearisation.
+    """
+    drawn = used.any(axis=1)
+    totals = np.where(used, error, 0.0).sum(axis=1)[drawn]
+    cells = used.sum(axis=1)[drawn].astype(np.float64)
+    s = len(totals)
+    value = float(totals.sum() / cells.sum())
+    if s < 2 or not math.isfinite(value):
+        return value, math.nan, s
+    residual = totals - value * cells
+    return value, float(np.sqrt((residual**2).sum() / (s * (s - 1))) / cells.mean()), s
+
+
+def _row(about: Subject, value: float, error: float, samples: int, **where: Any) -> Row:
+    return Row(
+        **asdict(about),
+        experiment=EXPERIMENT,
+        value=value,
+        standard_error=error,
+        samples=samples,
+        method="monte_carlo",
+        **where,
+    )
+
+
+def _roles(distribution: LODistribution) -> dict[Role, np.ndarray]:
+    return {"latent": distribution.latent_positions, "observation": distribution.observation_positions}
+
+
+def _normalised(log_p: Float[np.ndarray, "... V"]) -> Float64[np.ndarray, "... V"]:
+    log_p = np.asarray(log_p, dtype=np.float64)
+    return log_p - np.logaddexp.reduce(log_p, axis=-1, keepdims=True)
+
+
+def _check(denoiser: Denoiser, distribution: LODistribution, samples: int) -> None:
+    if samples < 1:
+        raise ValueError(f"a task error needs at least one sample; got {samples}.")
+    shape, wanted = (denoiser.length, denoiser.vocabulary), (distribution.length, distribution.vocabulary)
+    if shape != wanted:
+        raise ValueError(
+            f"the denoiser has (length, vocabulary) = {shape}, the distribution {wanted}; it was made for another one."
+        )

@@ -1,0 +1,98 @@
+"""The theory: exact posteriors, orders, learners, likelihoods and decoding behind one socket, the ``Denoiser``.
+
+Names are imported on first use, so the NumPy core (``EnumeratedPosterior``) works without loading torch.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from lo_theory.agreement import observation_agreement
+    from lo_theory.checkpoint import load_network
+    from lo_theory.decoding import Decoder, decode, in_order, margin, top_probability, vanilla
+    from lo_theory.denoiser import Denoiser
+    from lo_theory.estimate import Estimate
+    from lo_theory.learners import CausalDenoiser, MaskedDenoiser
+    from lo_theory.likelihood import chain_nll, entropy_gap, exact_nelbo, monte_carlo_nelbo
+    from lo_theory.network import NetworkConfig, Transformer
+    from lo_theory.objective import AutoregressiveObjective, MaskedObjective
+    from lo_theory.oracle import PosteriorDenoiser
+    from lo_theory.posterior import EnumeratedPosterior, ImpossibleEvidence
+    from lo_theory.source import FixedRows, FreshRows
+    from lo_theory.training import TrainConfig, TrainingDiverged, train
+
+_HOME = {
+    "AutoregressiveObjective": "objective",
+    "CausalDenoiser": "learners",
+    "Decoder": "decoding",
+    "Denoiser": "denoiser",
+    "EnumeratedPosterior": "posterior",
+    "Estimate": "estimate",
+    "FixedRows": "source",
+    "FreshRows": "source",
+    "ImpossibleEvidence": "posterior",
+    "MaskedDenoiser": "learners",
+    "MaskedObjective": "objective",
+    "NetworkConfig": "network",
+    "PosteriorDenoiser": "oracle",
+    "TrainConfig": "training",
+    "TrainingDiverged": "training",
+    "Transformer": "network",
+    "chain_nll": "likelihood",
+    "decode": "decoding",
+    "entropy_gap": "likelihood",
+    "exact_nelbo": "likelihood",
+    "in_order": "decoding",
+    "load_network": "checkpoint",
+    "margin": "decoding",
+    "monte_carlo_nelbo": "likelihood",
+    "observation_agreement": "agreement",
+    "top_probability": "decoding",
+    "train": "training",
+    "vanilla": "decoding",
+}
+
+__all__ = [
+    "AutoregressiveObjective",
+    "CausalDenoiser",
+    "Decoder",
+    "Denoiser",
+    "EnumeratedPosterior",
+    "Estimate",
+    "FixedRows",
+    "FreshRows",
+    "ImpossibleEvidence",
+    "MaskedDenoiser",
+    "MaskedObjective",
+    "NetworkConfig",
+    "PosteriorDenoiser",
+    "TrainConfig",
+    "TrainingDiverged",
+    "Transformer",
+    "chain_nll",
+    "decode",
+    "entropy_gap",
+    "exact_nelbo",
+    "in_order",
+    "load_network",
+    "margin",
+    "monte_carlo_nelbo",
+    "observation_agreement",
+    "top_probability",
+    "train",
+    "vanilla",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name from its module on first use (PEP 562)."""
+    if name not in _HOME:
+        raise AttributeError(f"module 'lo_theory' has no attribute {name!r}; it has {', '.join(__all__)}.")
+    return getattr(importlib.import_module(f"lo_theory.{_HOME[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    """The public names, imported or not."""
+    return sorted(__all__)

@@ -1,0 +1,70 @@
+"""Numbers that say how they were obtained."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Float
+from scipy.stats import norm
+
+Method = Literal["exact", "chain", "monte_carlo"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Estimate:
+    """A number with its error and its origin.
+
+    Attributes:
+        value: the estimate.
+        standard_error: one standard deviation of its sampling error; 0 when nothing was sampled.
+        samples: number of independent draws behind it.
+        method: ``exact`` (every mask or state was visited), ``chain`` (exact along given orders, averaged over data) or
+            ``monte_carlo`` (masks or samples were drawn).
+    """
+
+    value: float
+    standard_error: float
+    samples: int
+    method: Method
+
+    def interval(self, confidence: float = 0.95) -> tuple[float, float]:
+        """Normal confidence interval of the given level."""
+        half = float(norm.ppf(0.5 + confidence / 2)) * self.standard_error
+        return self.value - half, self.value + half
+
+    def __str__(self) -> str:
+        """For people: value, error, draws and method."""
+        return f"{self.value:.4f} +- {self.standard_error:.4f} ({self.method}, n={self.samples})"
+
+
+def mean_estimate(values: Float[np.ndarray, "n"], method: Method = "monte_carlo") -> Estimate:
+    """Mean of independent draws with the standard error of the mean; one draw alone has no error estimate (NaN).
+
+    Raises:
+        ValueError: no values.
+    """
+    if not len(values):
+        raise ValueError("a mean needs at least one value; got none. Draw more samples.")
+    n = len(values)
+    error = float(np.std(values, ddof=1)) / math.sqrt(n) if n > 1 else math.nan
+    return Estimate(value=float(np.mean(values)), standard_error=error, samples=n, method=method)
+
+
+def wilson_interval(successes: int, trials: int, confidence: float = 0.95) -> tuple[float, float]:
+    """Score interval of a proportion (Wilson 1927); sensible also at 0 and 1, where the normal interval has no width.
+
+    Raises:
+        ValueError: not ``0 <= successes <= trials`` with at least one trial.
+    """
+    if not 0 <= successes <= trials or trials < 1:
+        raise ValueError(f"a proportion needs 0 <= successes <= trials, trials >= 1; got {successes} of {trials}.")
+    z = float(norm.ppf(0.5 + confidence / 2))
+    p, scale = successes / trials, 1.0 + z * z / trials
+    centre = (p + z * z / (2 * trials)) / scale
+    half = z * math.sqrt(p * (1 - p) / trials + z * z / (4 * trials * trials)) / scale
+    low = 0.0 if successes == 0 else max(0.0, centre - half)  # rounding must not move the exact ends
+    high = 1.0 if successes == trials else min(1.0, centre + half)
+    return low, high

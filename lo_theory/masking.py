@@ -1,0 +1,106 @@
+"""Random masks and the weights that make a sum of cross-entropies the paper's loss, in nats per sequence.
+
+Two ways to draw (masks, weights) with one expectation (Prop. 2.1): each subproblem (M, i) with i in M is met with
+probability times weight 1 / (|M| C(L, |M|)).
+
+- by count: n uniform on 1..L, a uniform subset of size n, weight L / n (paper, App. E.1);
+- by time: t uniform on (0, 1), every position hidden with probability 1 - alpha(t), weight -alpha'(t) / (1 - alpha(t)).
+
+Neither depends on the row, so a batch may spread its n, or its t, evenly over rows ("stratified", low discrepancy):
+the draws u + b/B modulo 1 share one uniform u. Each row alone keeps its law, hence the estimate its expectation.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from lo_theory.schedules import LINEAR, NoiseSchedule
+
+
+@dataclass(frozen=True)
+class WeightedMasks:
+    """Masks of a batch and what a cross-entropy below each of them counts.
+
+    Attributes:
+        hidden: (B, L), True where the token is masked.
+        weight: (B,), factor on the row's sum of cross-entropies; the mean over rows of the products is the loss.
+    """
+
+    hidden: Bool[Tensor, "B L"]
+    weight: Float[Tensor, " B"]
+
+
+Masker = Callable[[int, int, torch.Generator], WeightedMasks]
+"""(batch size, length, generator) -> masks on the generator's device."""
+
+
+def subproblem_weight(n_masked: int, length: int) -> float:
+    """Coefficient of one subproblem (M, i), i in M with |M| = ``n_masked``, in the paper's loss: 1 / (|M| C(L, |M|)).
+
+    Over all subproblems they add up to L. Source: Prop. 2.1.
+
+    Raises:
+        ValueError: ``n_masked`` is not in 1..length.
+    """
+    if not 1 <= n_masked <= length:
+        raise ValueError(f"a subproblem of length {length} has 1..{length} masked positions; got {n_masked}.")
+    return 1 / (n_masked * math.comb(length, n_masked))
+
+
+def subsets_of_size(counts: Int[Tensor, " B"], length: int, generator: torch.Generator) -> Bool[Tensor, "B L"]:
+    """For each row a subset of ``range(length)``, uniform among those of the row's size; True inside."""
+    keys = torch.rand(len(counts), length, generator=generator, device=generator.device)
+    rank = keys.argsort(dim=1, stable=True).argsort(dim=1)
+    return rank < counts[:, None]
+
+
+def count_masks(batch_size: int, length: int, generator: torch.Generator, *, stratified: bool = False) -> WeightedMasks:
+    """Masks of n positions, n uniform on 1..L and the subset uniform given n; weight L / n."""
+    _check_shape(batch_size, length)
+    uniform = _uniform(batch_size, generator, stratified)
+    counts = (uniform * length).long().clamp(max=length - 1) + 1
+    return WeightedMasks(subsets_of_size(counts, length, generator), length / counts.to(torch.float32))
+
+
+def stratified_count_masks(batch_size: int, length: int, generator: torch.Generator) -> WeightedMasks:
+    """:func:`count_masks` with n spread evenly over the batch: the same expectation, less variance."""
+    return count_masks(batch_size, length, generator, stratified=True)
+
+
+def time_masks(
+    batch_size: int,
+    length: int,
+    generator: torch.Generator,
+    *,
+    schedule: NoiseSchedule = LINEAR,
+    stratified: bool = False,
+) -> WeightedMasks:
+    """Each position hidden independently with probability 1 - alpha(t), t uniform on (0, 1], one t per row.
+
+    A row may have no mask at all (linear schedule: one in L + 1); it contributes zero. Large weights at small t make
+    this form noisier than :func:`count_masks`.
+    """
+    _check_shape(batch_size, length)
+    time = 1 - _uniform(batch_size, generator, stratified)
+    keys = torch.rand(batch_size, length, generator=generator, device=generator.device, dtype=torch.float64)
+    return WeightedMasks(keys < schedule.masked(time)[:, None], schedule.weight(time).to(torch.float32))
+
+
+def _uniform(batch_size: int, generator: torch.Generator, stratified: bool) -> Tensor:
+    """(B,) float64 in [0, 1): independent, or evenly spaced after one common uniform shift."""
+    n_draws = 1 if stratified else batch_size
+    draws = torch.rand(n_draws, generator=generator, device=generator.device, dtype=torch.float64)
+    if not stratified:
+        return draws
+    return (draws + torch.arange(batch_size, device=generator.device) / batch_size) % 1
+
+
+def _check_shape(batch_size: int, length: int) -> None:
+    if batch_size < 1 or length < 1:
+        raise ValueError(f"masks need at least one row and one position; got batch_size {batch_size}, length {length}.")

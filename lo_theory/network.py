@@ -1,0 +1,191 @@
+"""One small transformer for every learner: bidirectional for masked diffusion, causal for an ARM or a pi-learner.
+
+Pre-norm blocks with RMSNorm, no biases, no dropout and no time embedding (the paper's network sees no time). The
+embedding knows V + 2 ids: the tokens, the mask (V) and the pad (V + 1). The head knows V: neither can be predicted.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from jaxtyping import Bool, Float, Int64
+from torch import Tensor, nn
+from torch.nn import functional
+
+Positions = Literal["learned", "rotary"]
+Mlp = Literal["gelu", "swiglu"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetworkConfig:
+    """Size and kind of a :class:`Transformer`.
+
+    The defaults suit sequences of a few dozen tokens on one CPU core. The paper's 19M network (section 2.2; SMDM's
+    Diff_LLaMA_19M) is ``layers=8, heads=6, width=384, hidden=1536, mlp="swiglu", positions="rotary"``.
+
+    Attributes:
+        length: tokens per sequence, L.
+        vocabulary: number of tokens that can be predicted, V; mask and pad are not among them.
+        hidden: width inside the MLP; ``None`` means 4 * width.
+        causal: each position sees itself and those before it, else all.
+    Raises:
+        ValueError: a size below 1, width not divisible by heads, an odd head width with rotary positions, or an
+            unknown kind of positions or MLP.
+    """
+
+    length: int
+    vocabulary: int
+    layers: int = 3
+    width: int = 64
+    heads: int = 4
+    hidden: int | None = None
+    causal: bool = False
+    positions: Positions = "learned"
+    mlp: Mlp = "gelu"
+
+    def __post_init__(self) -> None:
+        for name in ("length", "vocabulary", "layers", "width", "heads", "hidden_width"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} of a network must be at least 1; got {getattr(self, name)}.")
+        if self.width % self.heads:
+            raise ValueError(f"width must be a multiple of heads; got width {self.width} and {self.heads} heads.")
+        if self.positions not in ("learned", "rotary"):
+            raise ValueError(f"positions must be 'learned' or 'rotary'; got {self.positions!r}.")
+        if self.positions == "rotary" and self.head_width % 2:
+            raise ValueError(f"rotary positions need an even width per head; got {self.head_width}.")
+        if self.mlp not in ("gelu", "swiglu"):
+            raise ValueError(f"mlp must be 'gelu' or 'swiglu'; got {self.mlp!r}.")
+
+    @property
+    def hidden_width(self) -> int:
+        """Width inside the MLP."""
+        return 4 * self.width if self.hidden is None else self.hidden
+
+    @property
+    def head_width(self) -> int:
+        """Width of one attention head."""
+        return self.width // self.heads
+
+    @property
+    def mask_id(self) -> int:
+        """The id of the mask, V; a causal network reads it as its start symbol."""
+        return self.vocabulary
+
+    @property
+    def pad_id(self) -> int:
+        """The id of the pad, V + 1."""
+        return self.vocabulary + 1
+
+
+class Transformer(nn.Module):
+    """Tokens with masks in, logits out. Initialised from ``generator`` alone; the global seed is not touched.
+
+    Matrices start at N(0, 1/fan_in), those that write to the residual stream a factor sqrt(2 layers) smaller;
+    embeddings at N(0, 1), so that the first layers read tokens at the scale RMSNorm gives them anyway; the head at
+    zero: the untrained network answers uniformly.
+    """
+
+    def __init__(self, config: NetworkConfig, generator: torch.Generator) -> None:
+        super().__init__()
+        self.config = config
+        self.embedding = _normal(generator, config.vocabulary + 2, config.width, std=1.0)
+        learned = config.positions == "learned"
+        self.positions = _normal(generator, config.length, config.width, std=1.0) if learned else None
+        self.blocks = nn.ModuleList(_Block(config, generator) for _ in range(config.layers))
+        self.gain = nn.Parameter(torch.ones(config.width))
+        self.head = nn.Parameter(torch.zeros(config.vocabulary, config.width))
+        self.angles: Tensor
+        self.register_buffer("angles", _rotary_angles(config), persistent=False)
+
+    def forward(self, tokens: Int64[Tensor, "B T"], where: Bool[Tensor, "B T"] | None = None) -> Float[Tensor, "*at V"]:
+        """Float32 logits over the V tokens, at every position or only at the selected ones.
+
+        Args:
+            tokens: ids in ``range(V + 2)``; T is the network's length, or at most that if it is causal.
+            where: positions whose logits are wanted; the head is applied to no others.
+        Returns:
+            (B, T, V), or (M, V) in row-major order of the M selected positions.
+        Raises:
+            ValueError: the sequences do not have the network's length.
+            IndexError: an id out of range (CPU; a GPU aborts).
+        """
+        self._check_length(tokens.shape[1])
+        x = functional.embedding(tokens, self.embedding)  # (B, T, W)
+        if self.positions is not None:
+            x = x + self.positions[: tokens.shape[1]]
+        rotation = None if self.positions is not None else _rotation(self.angles[: tokens.shape[1]], x)
+        for block in self.blocks:
+            x = block(x, rotation)
+        if where is not None:
+            x = x[where]  # (M, W)
+        return functional.linear(_rms_norm(x, self.gain), self.head).float()
+
+    def _check_length(self, length: int) -> None:
+        limit = self.config.length
+        if length != limit and not (self.config.causal and length < limit):
+            allowed = f"at most {limit}" if self.config.causal else f"exactly {limit}"
+            raise ValueError(f"this network reads {allowed} tokens; got sequences of length {length}.")
+
+
+class _Block(nn.Module):
+    """Attention and MLP, each normalised before and added after."""
+
+    def __init__(self, config: NetworkConfig, generator: torch.Generator) -> None:
+        super().__init__()
+        width, hidden = config.width, config.hidden_width
+        out_std = 1 / math.sqrt(2 * config.layers)
+        self.heads, self.causal, self.gated = config.heads, config.causal, config.mlp == "swiglu"
+        self.attention_gain = nn.Parameter(torch.ones(width))
+        self.qkv = _normal(generator, 3 * width, width, std=width**-0.5)
+        self.attention_out = _normal(generator, width, width, std=out_std * width**-0.5)
+        self.mlp_gain = nn.Parameter(torch.ones(width))
+        self.mlp_in = _normal(generator, hidden * (2 if self.gated else 1), width, std=width**-0.5)
+        self.mlp_out = _normal(generator, width, hidden, std=out_std * hidden**-0.5)
+
+    def forward(self, x: Tensor, rotation: tuple[Tensor, Tensor] | None) -> Tensor:
+        x = x + functional.linear(self._attend(_rms_norm(x, self.attention_gain), rotation), self.attention_out)
+        inner = self._activate(functional.linear(_rms_norm(x, self.mlp_gain), self.mlp_in))  # (B, T, hidden)
+        return x + functional.linear(inner, self.mlp_out)
+
+    def _attend(self, x: Tensor, rotation: tuple[Tensor, Tensor] | None) -> Tensor:
+        batch, length, width = x.shape
+        heads = functional.linear(x, self.qkv).view(batch, length, 3, self.heads, width // self.heads)
+        query, key, value = heads.permute(2, 0, 3, 1, 4)  # each (B, H, T, W/H)
+        if rotation is not None:
+            query, key = _rotate(query, rotation), _rotate(key, rotation)
+        mixed = functional.scaled_dot_product_attention(query, key, value, is_causal=self.causal)
+        return mixed.transpose(1, 2).reshape(batch, length, width)
+
+    def _activate(self, x: Tensor) -> Tensor:
+        if not self.gated:
+            return functional.gelu(x)
+        gate, value = x.chunk(2, dim=-1)
+        return functional.silu(gate) * value
+
+
+def _normal(generator: torch.Generator, rows: int, columns: int, *, std: float) -> nn.Parameter:
+    return nn.Parameter(torch.randn(rows, columns, generator=generator) * std)
+
+
+def _rms_norm(x: Tensor, gain: Tensor) -> Tensor:
+    return functional.rms_norm(x, (x.shape[-1],), gain)
+
+
+def _rotary_angles(config: NetworkConfig) -> Tensor:
+    """(L, W/H/2) angle of each position and pair of coordinates (Su et al. 2021, base 10000)."""
+    half = config.head_width // 2
+    frequencies = 10_000.0 ** (-torch.arange(half, dtype=torch.float64) / max(half, 1))
+    return torch.outer(torch.arange(config.length, dtype=torch.float64), frequencies).float()
+
+
+def _rotation(angles: Tensor, like: Tensor) -> tuple[Tensor, Tensor]:
+    return angles.cos().to(like.dtype), angles.sin().to(like.dtype)
+
+
+def _rotate(x: Tensor, rotation: tuple[Tensor, Tensor]) -> Tensor:
+    cos, sin = rotation
+    first, second = x.chunk(2, dim=-1)
+    return torch.cat((first * cos - second * sin, first * sin + second * cos), dim=-1).to(x.dtype)

@@ -1,0 +1,130 @@
+"""How many hidden positions are revealed at a step, and which, once they are scored."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float64, Int64
+from torch import Tensor
+
+from lo_theory.noise import uniform_noise
+from lo_theory.schedules import LINEAR, NoiseSchedule
+
+_ROUNDING_SLACK = 1e-9  # an expectation of one half that floating point puts a hair below still counts as one half
+
+
+@dataclass(frozen=True, eq=False)
+class Situation:
+    """What a reveal rule sees.
+
+    Attributes:
+        step: finished steps, 0 at first.
+        hidden: (B, L), True where the token is masked.
+        score: (B, L), higher is revealed earlier; ``-inf`` at visible positions.
+        log_probs: (B, L, V) of the denoiser, in nats.
+    """
+
+    step: int
+    hidden: Bool[Tensor, "B L"]
+    score: Float64[Tensor, "B L"]
+    log_probs: Float64[Tensor, "B L V"]
+
+
+@dataclass(frozen=True)
+class RevealRule:
+    """How positions are chosen, and for how many steps at most.
+
+    Attributes:
+        choose: (situation, generator) -> (B, L) bool, True where a token is revealed; visible positions are ignored.
+        steps: the rule leaves nothing hidden after this many steps. None: it reveals at least one token of every
+            unfinished row per step, so a row ends after as many steps as it has masks.
+    """
+
+    choose: Callable[[Situation, torch.Generator], Tensor]
+    steps: int | None = None
+
+
+def reveal_top_k(
+    score: Float64[Tensor, "B L"], hidden: Bool[Tensor, "B L"], k: Int64[Tensor, " B"]
+) -> Bool[Tensor, "B L"]:
+    """The ``k[b]`` hidden positions of row b with the highest scores, ties to the lower position.
+
+    All that are hidden if they are fewer than k; never a visible one, even where every hidden score is ``-inf``.
+    """
+    by_score = score.argsort(dim=1, descending=True, stable=True)  # (B, L)
+    eligible = hidden.gather(1, by_score)
+    taken = eligible & (eligible.cumsum(dim=1) <= k[:, None])
+    return torch.zeros_like(hidden).scatter(1, by_score, taken)
+
+
+def k_per_step(k: int) -> RevealRule:
+    """The k best positions of every row, or all that are left.
+
+    Raises:
+        ValueError: ``k < 1``.
+    """
+    if k < 1:
+        raise ValueError(f"a step must reveal at least one token; got k = {k}.")
+
+    def choose(now: Situation, generator: torch.Generator) -> Bool[Tensor, "B L"]:
+        return reveal_top_k(now.score, now.hidden, torch.full_like(now.hidden[:, 0], k, dtype=torch.int64))
+
+    return RevealRule(choose)
+
+
+def one_per_step() -> RevealRule:
+    """The best position of every row. With exact conditionals the sampled law is exact (chain rule)."""
+    return k_per_step(1)
+
+
+def scheduled(steps: int, schedule: NoiseSchedule = LINEAR) -> RevealRule:
+    """The K best positions, K the expectation of the reverse process, ``masks * (alpha_s - alpha_t) / (1 - alpha_t)``.
+
+    Rounded half up to an integer, per row, from the masks that the row still has; the paper (section 4) leaves the
+    rounding open. A step may therefore reveal nothing; the last one reveals all that is left. Time runs from 1 to 0 in
+    equal steps.
+
+    Raises:
+        ValueError: ``steps < 1``.
+    """
+    _check_steps(steps)
+
+    def choose(now: Situation, generator: torch.Generator) -> Bool[Tensor, "B L"]:
+        expected = now.hidden.sum(dim=1) * reveal_probability(now.step, steps, schedule)  # (B,)
+        return reveal_top_k(now.score, now.hidden, (expected + 0.5 + _ROUNDING_SLACK).floor().long())
+
+    return RevealRule(choose, steps)
+
+
+def independent(steps: int, schedule: NoiseSchedule = LINEAR) -> RevealRule:
+    """Each hidden position with probability ``(alpha_s - alpha_t) / (1 - alpha_t)``: the vanilla reverse process.
+
+    Tau-leaping; scores are ignored. Tokens of one step are drawn as if independent, so few steps leave the
+    distribution even with exact conditionals. The last step reveals all that is left. Source: paper, section 4.
+
+    Raises:
+        ValueError: ``steps < 1``.
+    """
+    _check_steps(steps)
+
+    def choose(now: Situation, generator: torch.Generator) -> Bool[Tensor, "B L"]:
+        uniform = uniform_noise(tuple(now.hidden.shape), generator, now.hidden.device)
+        return now.hidden & (uniform < reveal_probability(now.step, steps, schedule))
+
+    return RevealRule(choose, steps)
+
+
+def reveal_probability(step: int, steps: int, schedule: NoiseSchedule) -> float:
+    """``(alpha_s - alpha_t) / (1 - alpha_t)`` of the step from t = 1 - step/steps to s = t - 1/steps; 1 at the last."""
+    if step >= steps - 1:
+        return 1.0
+    times = torch.tensor([steps - step - 1, steps - step], dtype=torch.float64) / steps
+    after, before = schedule.masked(times).tolist()
+    return 1.0 - after / before
+
+
+def _check_steps(steps: int) -> None:
+    if steps < 1:
+        raise ValueError(f"decoding needs at least one step; got steps = {steps}.")

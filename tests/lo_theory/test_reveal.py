@@ -1,0 +1,134 @@
+"""How many positions a step reveals, and which."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import binom, chisquare
+
+from lo_theory.reveal import (
+    RevealRule,
+    Situation,
+    independent,
+    k_per_step,
+    one_per_step,
+    reveal_probability,
+    reveal_top_k,
+    scheduled,
+)
+from lo_theory.schedules import COSINE, LINEAR, polynomial
+
+SCHEDULES = [LINEAR, COSINE, polynomial(2.0), polynomial(0.5)]
+ids = [schedule.name for schedule in SCHEDULES]
+
+
+def seeded(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def run(rule: RevealRule, hidden: torch.Tensor, generator: torch.Generator) -> list[torch.Tensor]:
+    """Chosen positions of each step, scores all equal."""
+    steps, hidden = [], hidden.clone()
+    while hidden.any():
+        score = torch.zeros(hidden.shape, dtype=torch.float64).masked_fill(~hidden, -math.inf)
+        situation = Situation(len(steps), hidden, score, torch.zeros(*hidden.shape, 2, dtype=torch.float64))
+        chosen = rule.choose(situation, generator)
+        assert not (chosen & ~hidden).any(), "a rule never chooses a visible position"
+        steps.append(chosen)
+        hidden = hidden & ~chosen
+        assert len(steps) <= 1000
+    return steps
+
+
+@given(data=st.data())
+def test_top_k_takes_the_best_hidden_positions_ties_to_the_lower(data):
+    """Against sorting in plain Python; scores with many ties and infinities."""
+    rows, length = data.draw(st.integers(1, 3)), data.draw(st.integers(1, 6))
+    cell = st.sampled_from([-math.inf, -1.0, 0.0, 0.5, math.inf])
+    score = data.draw(st.lists(st.lists(cell, min_size=length, max_size=length), min_size=rows, max_size=rows))
+    hidden = data.draw(
+        st.lists(st.lists(st.booleans(), min_size=length, max_size=length), min_size=rows, max_size=rows)
+    )
+    k = data.draw(st.lists(st.integers(0, length + 1), min_size=rows, max_size=rows))
+    chosen = reveal_top_k(torch.tensor(score, dtype=torch.float64), torch.tensor(hidden), torch.tensor(k))
+    for b in range(rows):
+        ranked = sorted((i for i in range(length) if hidden[b][i]), key=lambda i: (-score[b][i], i))
+        assert chosen[b].nonzero().squeeze(1).tolist() == sorted(ranked[: k[b]])
+
+
+@pytest.mark.parametrize("k", [1, 2, 5])
+def test_k_per_step_reveals_k_of_every_row_and_then_the_rest(k):
+    hidden = torch.tensor([[True] * 7, [True, False, True, False, True, False, False], [False] * 7])
+    steps = run(k_per_step(k), hidden, seeded())
+    assert len(steps) == math.ceil(7 / k)
+    for row, total in enumerate((7, 3, 0)):
+        counts = [int(chosen[row].sum()) for chosen in steps]
+        assert counts == [min(k, max(0, total - k * step)) for step in range(len(steps))]
+
+
+def test_one_per_step_takes_equal_scores_from_the_left():
+    steps = run(one_per_step(), torch.tensor([[True, False, True, True]]), seeded())
+    assert [chosen[0].nonzero().item() for chosen in steps] == [0, 2, 3]
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES, ids=ids)
+@pytest.mark.parametrize("steps", [1, 3, 7, 40])
+def test_the_number_of_reveals_equals_the_schedule(schedule, steps):
+    """K of every step from alpha, for rows with unequal numbers of masks; nothing is left after the last step."""
+    hidden = torch.zeros(4, 20, dtype=torch.bool)
+    for row, masks in enumerate((20, 13, 1, 0)):
+        hidden[row, :masks] = True
+    chosen = run(scheduled(steps, schedule), hidden, seeded())
+    assert len(chosen) <= steps
+    for row, masks in enumerate((20, 13, 1, 0)):
+        for step in range(len(chosen)):
+            times = torch.tensor([1 - step / steps, 1 - (step + 1) / steps], dtype=torch.float64)
+            alpha_t, alpha_s = schedule.alpha(times).tolist()
+            share = 1.0 if step == steps - 1 else (alpha_s - alpha_t) / (1 - alpha_t)
+            expected = math.floor(masks * share + 0.5 + 1e-9)
+            assert int(chosen[step][row].sum()) == expected
+            masks -= expected
+        assert masks == 0
+
+
+def test_a_linear_schedule_reveals_evenly():
+    chosen = run(scheduled(5), torch.ones(1, 20, dtype=torch.bool), seeded())
+    assert [int(c.sum()) for c in chosen] == [4, 4, 4, 4, 4]
+
+
+def test_halves_are_rounded_up():
+    chosen = run(scheduled(2), torch.ones(1, 5, dtype=torch.bool), seeded())
+    assert [int(c.sum()) for c in chosen] == [3, 2]
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES, ids=ids)
+def test_the_reverse_process_reveals_independently_with_the_stated_probability(schedule):
+    """The number revealed in a step is binomial: chi-square of 5000 rows, false alarm 1e-5; the last step takes all."""
+    hidden, steps = torch.ones(5000, 4, dtype=torch.bool), 3
+    chosen = independent(steps, schedule).choose(
+        Situation(1, hidden, torch.zeros(5000, 4).double(), torch.zeros(5000, 4, 2).double()), seeded(1)
+    )
+    alpha_t, alpha_s = schedule.alpha(torch.tensor([2 / 3, 1 / 3], dtype=torch.float64)).tolist()
+    p = (alpha_s - alpha_t) / (1 - alpha_t)
+    assert reveal_probability(1, steps, schedule) == pytest.approx(p, abs=1e-12)
+    counts = np.bincount(chosen.sum(dim=1).numpy(), minlength=5)
+    assert chisquare(counts, 5000 * binom.pmf(range(5), 4, p)).pvalue > 1e-5
+    assert chisquare(counts, 5000 * binom.pmf(range(5), 4, 0.8 * p)).pvalue < 1e-10, "negative control"
+    assert len(run(independent(steps, schedule), hidden, seeded())) == steps
+
+
+def test_with_one_step_everything_is_revealed_at_once():
+    for rule in (scheduled(1), independent(1)):
+        assert len(run(rule, torch.ones(3, 9, dtype=torch.bool), seeded())) == 1
+
+
+@pytest.mark.parametrize("make", [k_per_step, scheduled, independent])
+@pytest.mark.parametrize("number", [0, -3])
+def test_rules_that_reveal_nothing_are_refused(make, number):
+    with pytest.raises(ValueError, match=f"got (k|steps) = {number}"):
+        make(number)

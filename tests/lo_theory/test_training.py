@@ -1,0 +1,351 @@
+"""Resume is exact, divergence is loud, and the log and the budget tell the truth."""
+
+import dataclasses
+import json
+import os
+import sys
+
+import numpy as np
+import pytest
+import torch
+
+from lo_theory.checkpoint import load_checkpoint, load_network, network_tensors
+from lo_theory.flops import training_flops
+from lo_theory.masking import count_masks
+from lo_theory.network import NetworkConfig, Transformer
+from lo_theory.objective import AutoregressiveObjective, MaskedObjective
+from lo_theory.optimizer import warmup_cosine
+from lo_theory.source import FixedRows, FreshRows, RowSource
+from lo_theory.training import CHECKPOINT_NAME, LOG_NAME, TrainConfig, TrainingDiverged, train
+
+LENGTH, BATCH = 6, 4
+CONFIG = TrainConfig(steps=12, checkpoint_every=5, log_every=2, learning_rate=1e-2)
+OBJECTIVES = {"masked": MaskedObjective(), "autoregressive": AutoregressiveObjective(np.array([3, 1, 0, 2, 5, 4]))}
+
+
+@dataclasses.dataclass(frozen=True)
+class Copies:
+    """A stream whose rows repeat one random bit: easy to learn."""
+
+    fingerprint: str = "c0c0c0c0c0c0c0c0"
+    length: int = LENGTH
+    vocabulary: int = 2
+
+    def rows(self, sample_seed, start, stop):
+        bits = [np.random.default_rng((sample_seed, row)).integers(2) for row in range(start, stop)]
+        return np.repeat(np.array(bits, dtype=np.uint8)[:, None], self.length, axis=1)
+
+
+FRESH = FreshRows(Copies(), 1, BATCH)
+FIXED = FixedRows(np.random.default_rng(0).integers(0, 2, (10, LENGTH)), "c0c0c0c0c0c0c0c0", 2, BATCH)
+
+
+def build(causal=False, seed=0, **fields):
+    shape = {"length": LENGTH, "vocabulary": 2, "layers": 1, "width": 16, "heads": 2, "causal": causal}
+    return Transformer(NetworkConfig(**shape | fields), torch.Generator().manual_seed(seed))
+
+
+def same_weights(first, second):
+    pairs = zip(network_tensors(first).items(), network_tensors(second).values(), strict=True)
+    return all(torch.equal(a, b) for (_, a), b in pairs)
+
+
+def stop_after(step):
+    def on_step(record):
+        if record.step == step:
+            raise KeyboardInterrupt
+
+    return on_step
+
+
+def without_seconds(history):
+    return [dataclasses.replace(record, seconds=0.0) for record in history]
+
+
+@pytest.mark.parametrize("name", OBJECTIVES)
+@pytest.mark.parametrize("source", [FRESH, FIXED], ids=["fresh", "fixed"])
+@pytest.mark.parametrize("stops", [[1], [4], [5], [6, 11], [3, 7, 10]], ids=str)
+def test_stopped_and_resumed_is_bit_for_bit_uninterrupted(tmp_path, name, source, stops):
+    objective = OBJECTIVES[name]
+    whole = train(build(objective.causal), objective, source, CONFIG)
+    for stop in stops:
+        with pytest.raises(KeyboardInterrupt):
+            train(build(objective.causal), objective, source, CONFIG, directory=tmp_path, on_step=stop_after(stop))
+    # The new process starts from other weights: only the checkpoint may matter, once there is one.
+    fresh_start = max(stops) < CONFIG.checkpoint_every
+    network = build(objective.causal, seed=0 if fresh_start else 9)
+    parts = train(network, objective, source, CONFIG, directory=tmp_path)
+    assert same_weights(whole.network, parts.network)
+    assert without_seconds(parts.history) == without_seconds(whole.history)
+    logged = [json.loads(line) for line in (tmp_path / LOG_NAME).read_text().splitlines()]
+    assert [line["step"] for line in logged] == [2, 4, 6, 8, 10, 12]
+    assert same_weights(load_network(tmp_path / CHECKPOINT_NAME, source.fingerprint), whole.network)
+
+
+def test_optimizer_state_matters_for_resume(tmp_path):
+    """Negative control: the same weights with a forgotten optimizer end elsewhere."""
+    whole = train(build(), MaskedObjective(), FRESH, CONFIG)
+    with pytest.raises(KeyboardInterrupt):
+        train(build(), MaskedObjective(), FRESH, CONFIG, directory=tmp_path, on_step=stop_after(5))
+    halfway = load_network(tmp_path / CHECKPOINT_NAME)
+    assert not same_weights(train(halfway, MaskedObjective(), FRESH, CONFIG).network, whole.network)
+
+
+def test_seed_and_sample_seed_both_matter():
+    whole = train(build(), MaskedObjective(), FRESH, CONFIG).network
+    assert same_weights(train(build(), MaskedObjective(), FRESH, CONFIG).network, whole)
+    other_masks = train(build(), MaskedObjective(), FRESH, dataclasses.replace(CONFIG, seed=1)).network
+    other_rows = train(build(), MaskedObjective(), FreshRows(Copies(), 2, BATCH), CONFIG).network
+    assert not same_weights(other_masks, whole)
+    assert not same_weights(other_rows, whole)
+
+
+@dataclasses.dataclass(frozen=True)
+class Listening:
+    """Masked diffusion that notes the seed of each step."""
+
+    seeds: list[int] = dataclasses.field(default_factory=list)
+    causal: bool = False
+
+    def check(self, network):
+        """Fits every network."""
+
+    def loss(self, network, rows, generator):
+        self.seeds.append(generator.initial_seed())
+        return MaskedObjective().loss(network, rows, generator)
+
+    def to_json(self):
+        return {"objective": "listening"}
+
+
+def test_each_step_has_a_randomness_of_its_own():
+    first, other = Listening(), Listening()
+    train(build(), first, FRESH, CONFIG)
+    train(build(), other, FRESH, dataclasses.replace(CONFIG, seed=1))
+    assert len(set(first.seeds + other.seeds)) == 2 * CONFIG.steps
+
+
+def test_optimizer_state_stands_under_the_name_of_its_weight(tmp_path):
+    train(build(), MaskedObjective(), FRESH, CONFIG, directory=tmp_path)
+    tensors = load_checkpoint(tmp_path / CHECKPOINT_NAME).tensors
+    weights = {name.removeprefix("network."): value for name, value in tensors.items() if name.startswith("network.")}
+    assert len(tensors) == 4 * len(weights)
+    for name, weight in weights.items():
+        assert (
+            tensors[f"optimizer.{name}.exp_avg"].shape == tensors[f"optimizer.{name}.exp_avg_sq"].shape == weight.shape
+        )
+        assert tensors[f"optimizer.{name}.step"] == CONFIG.steps
+
+
+def test_logging_more_often_changes_nothing(tmp_path):
+    often = dataclasses.replace(CONFIG, log_every=1, checkpoint_every=1)
+    whole = train(build(), MaskedObjective(), FRESH, CONFIG)
+    assert same_weights(train(build(), MaskedObjective(), FRESH, often, directory=tmp_path).network, whole.network)
+
+
+@pytest.mark.parametrize("name", OBJECTIVES)
+def test_learns_a_bit_and_its_copies(name):
+    objective = OBJECTIVES[name]
+    config = TrainConfig(steps=150, learning_rate=1e-2, log_every=10)
+    history = train(build(objective.causal), objective, FreshRows(Copies(), 0, 32), config).history
+    late = np.mean([record.loss_nats for record in history[-5:]])
+    assert history[0].loss_nats > 1.5
+    assert late < 1.0  # the entropy is log 2 = 0.69
+
+
+def test_log_and_checkpoint_count_tokens_and_flops(tmp_path):
+    result = train(build(), MaskedObjective(), FRESH, CONFIG, directory=tmp_path)
+    last, checkpoint = result.history[-1], load_checkpoint(tmp_path / CHECKPOINT_NAME)
+    assert last.tokens == checkpoint.tokens == 12 * BATCH * LENGTH
+    assert last.flops == checkpoint.flops == 12 * BATCH * training_flops(result.network.config)
+    assert last.seconds >= result.history[0].seconds > 0
+    assert checkpoint.objective == MaskedObjective().to_json()
+    assert checkpoint.training == CONFIG.to_json()
+
+
+@dataclasses.dataclass(frozen=True)
+class Poisoned:
+    """Wraps an objective; from the given call on, the loss or only its gradient is not finite."""
+
+    at: int
+    how: str
+    calls: list = dataclasses.field(default_factory=list)
+    causal: bool = False
+
+    def check(self, network):
+        """Fits every network."""
+
+    def loss(self, network, rows, generator):
+        self.calls.append(None)
+        loss = MaskedObjective().loss(network, rows, generator)
+        if len(self.calls) < self.at:
+            return loss
+        zero = (network.gain - network.gain.detach()).sum()
+        return loss * float("nan") if self.how == "loss" else loss + zero.sqrt()  # d sqrt(0) is infinite
+
+    def to_json(self):
+        return {"objective": "poisoned"}
+
+
+@pytest.mark.parametrize("how", ["loss", "gradient"])
+def test_divergence_names_the_step_and_keeps_the_last_good_checkpoint(tmp_path, how):
+    network = build()
+    with pytest.raises(TrainingDiverged, match=rf"at step 8: .*{CHECKPOINT_NAME}") as caught:
+        train(network, Poisoned(8, how), FRESH, CONFIG, directory=tmp_path)
+    assert caught.value.step == 8
+    good = load_checkpoint(tmp_path / CHECKPOINT_NAME)
+    assert good.step == 5
+    assert all(value.isfinite().all() for value in good.tensors.values())
+    assert all(value.isfinite().all() for value in network.state_dict().values())
+
+
+def test_divergence_before_the_first_checkpoint_says_so():
+    with pytest.raises(TrainingDiverged, match=r"at step 1: .* no checkpoint yet"):
+        train(build(), Poisoned(1, "loss"), FRESH, CONFIG)
+
+
+def test_a_full_disk_leaves_the_last_checkpoint(tmp_path, monkeypatch):
+    calls = []
+
+    def full_later(source, target, replace=os.replace):
+        if str(target).endswith(CHECKPOINT_NAME):
+            calls.append(target)
+            if len(calls) == 2:
+                raise OSError("No space left on device")
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", full_later)
+    with pytest.raises(OSError, match="No space left"):
+        train(build(), MaskedObjective(), FRESH, CONFIG, directory=tmp_path)
+    assert load_checkpoint(tmp_path / CHECKPOINT_NAME).step == 5
+    whole = train(build(), MaskedObjective(), FRESH, CONFIG)
+    assert same_weights(train(build(), MaskedObjective(), FRESH, CONFIG, directory=tmp_path).network, whole.network)
+
+
+def test_lines_past_the_checkpoint_and_cut_lines_are_dropped(tmp_path):
+    with pytest.raises(KeyboardInterrupt):
+        train(build(), MaskedObjective(), FRESH, CONFIG, directory=tmp_path, on_step=stop_after(9))
+    log = tmp_path / LOG_NAME
+    assert [json.loads(line)["step"] for line in log.read_text().splitlines()] == [2, 4, 6, 8]
+    log.write_text(log.read_text() + '{"step": 10, "loss_na')
+    with pytest.raises(KeyboardInterrupt):
+        train(build(), MaskedObjective(), FRESH, CONFIG, directory=tmp_path, on_step=stop_after(6))
+    assert [json.loads(line)["step"] for line in log.read_text().splitlines()] == [2, 4, 6]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"config": dataclasses.replace(CONFIG, learning_rate=1e-3)}, "training has learning_rate=0.01, this one 0"),
+        ({"objective": MaskedObjective(masker=count_masks)}, "objective has masker='stratified_count_masks'"),
+        ({"source": FreshRows(Copies(), 2, BATCH)}, "source has sample_seed=1, this one 2"),
+        ({"source": FreshRows(Copies("beefbeefbeefbeef"), 1, BATCH)}, "c0c0c0c0c0c0c0c0, not on beefbeefbeefbeef"),
+        ({"network": build(hidden=8)}, "network has hidden=None, this one 8"),
+    ],
+)  # fmt: skip
+def test_another_run_is_not_resumed(tmp_path, change, message):
+    run = {"network": build(), "objective": MaskedObjective(), "source": FRESH, "config": CONFIG}
+    train(**run, directory=tmp_path)
+    before = (tmp_path / CHECKPOINT_NAME).read_bytes()
+    with pytest.raises(ValueError, match=message):
+        train(**run | change, directory=tmp_path)
+    assert (tmp_path / CHECKPOINT_NAME).read_bytes() == before
+
+
+def test_a_finished_run_is_returned_and_can_be_replaced(tmp_path):
+    first = train(build(), MaskedObjective(), FRESH, CONFIG, directory=tmp_path)
+    again = train(build(seed=3), MaskedObjective(), FRESH, CONFIG, directory=tmp_path)
+    assert same_weights(first.network, again.network)
+    assert again.history == first.history
+    other = train(build(seed=3), MaskedObjective(), FRESH, CONFIG, directory=tmp_path, resume=False)
+    assert not same_weights(other.network, first.network)
+    assert len((tmp_path / LOG_NAME).read_text().splitlines()) == 6
+
+
+@pytest.mark.parametrize(
+    ("network", "objective", "message"),
+    [
+        (build(causal=True), OBJECTIVES["masked"], "causal=False"),
+        (build(), OBJECTIVES["autoregressive"], "causal=True"),
+        (build(length=7), OBJECTIVES["masked"], "7 tokens of 2 kinds, the rows have 6 of 2"),
+        (build(vocabulary=3), OBJECTIVES["masked"], "6 tokens of 3 kinds"),
+        (build(causal=True), AutoregressiveObjective(np.arange(5)), "order has 5 entries, the network reads 6"),
+    ],
+)
+def test_parts_that_do_not_fit_are_refused(tmp_path, network, objective, message):
+    with pytest.raises(ValueError, match=message):
+        train(network, objective, FRESH, CONFIG, directory=tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"steps": 0}, {"learning_rate": float("nan")}, {"clip": 0.0}, {"warmup": 1.5}, {"betas": (0.9, 1.0)},
+     {"weight_decay": -0.1}, {"seed": -1}],
+)  # fmt: skip
+def test_impossible_configs_are_refused(change):
+    (name,) = change
+    with pytest.raises(ValueError, match=name):
+        dataclasses.replace(CONFIG, **change)
+
+
+def test_learning_rate_rises_to_the_peak_and_falls_to_the_floor():
+    rates = [warmup_cosine(step, steps=101, warmup=10, peak=2.0, min_ratio=0.1) for step in range(101)]
+    assert rates[0] > 0
+    assert np.argmax(rates) == 10
+    assert rates[10] == 2.0
+    assert rates[-1] == pytest.approx(0.2)
+    assert np.all(np.diff(rates[:11]) > 0)
+    assert np.all(np.diff(rates[10:]) < 0)
+
+
+def test_bfloat16_trains_and_keeps_float32_weights():
+    config = dataclasses.replace(CONFIG, precision="bfloat16")
+    network = train(build(), MaskedObjective(), FRESH, config).network
+    assert {weight.dtype for weight in network.parameters()} == {torch.float32}
+    assert all(weight.isfinite().all() for weight in network.parameters())
+
+
+def test_no_progress_bar_without_a_terminal(capsys):
+    train(build(), MaskedObjective(), FRESH, CONFIG)
+    assert capsys.readouterr().err == ""
+
+
+def test_a_terminal_gets_a_bar_with_the_time_left(capsys, monkeypatch):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    train(build(), MaskedObjective(), FRESH, CONFIG)
+    assert "12/12" in capsys.readouterr().err
+
+
+def test_fresh_rows_are_consecutive_pieces_of_one_stream():
+    assert isinstance(FRESH, RowSource)
+    together = torch.cat([FRESH.batch(step) for step in range(3)])
+    np.testing.assert_array_equal(together.numpy(), Copies().rows(1, 0, 3 * BATCH))
+    assert together.dtype == torch.int64
+
+
+def test_fixed_rows_meet_each_row_once_per_epoch_at_random():
+    assert isinstance(FIXED, RowSource)
+    rows = np.arange(10)[:, None].repeat(2, axis=1)
+    source = FixedRows(rows, "f" * 16, 10, 4, shuffle_seed=3)
+    stream = torch.cat([source.batch(step) for step in range(5)])[:, 0].numpy()
+    first, second = stream[:10], stream[10:]
+    assert sorted(first) == sorted(second) == list(range(10))
+    assert list(first) != list(second)
+    np.testing.assert_array_equal(source.batch(1)[:, 0], stream[4:8])  # out of order, after others
+    wide = FixedRows(rows, "f" * 16, 10, 25)
+    assert torch.bincount(wide.batch(0)[:, 0], minlength=10).tolist().count(3) == 5
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"rows": np.full((2, 3), 2)}, r"range\(2\); got values from 2 to 2"),
+        ({"rows": np.zeros((0, 3), dtype=int)}, r"shape \(0, 3\)"),
+        ({"batch_size": 0}, "batch_size .* got 0"),
+    ],
+)
+def test_impossible_rows_are_refused(change, message):
+    fields = {"rows": np.zeros((2, 3), dtype=int), "fingerprint": "f", "vocabulary": 2, "batch_size": 1}
+    with pytest.raises(ValueError, match=message):
+        FixedRows(**fields | change)
