@@ -50,9 +50,9 @@ class LODistribution:
         for number, function in enumerate(self.functions):
             _check_function(function, number, len(prior), self.n_latents)
         length = self.n_latents + sum(len(f.scopes) for f in self.functions)
-        order = np.arange(length) if self.order is None else np.array(self.order, dtype=np.int64)
+        order = np.arange(length) if self.order is None else np.array(self.order)
         check_permutation(order, length)
-        freeze(self, prior=prior, functions=tuple(self.functions), order=order)
+        freeze(self, prior=prior, functions=tuple(self.functions), order=order.astype(np.int64))
 
     @property
     def alphabet(self) -> int:
@@ -104,6 +104,11 @@ class LODistribution:
         return placed
 
     @property
+    def noise(self) -> Float64[np.ndarray, "P"]:
+        """Noise rate of every observation."""
+        return np.concatenate([np.zeros(0), *(np.full(len(f.scopes), f.noise) for f in self.functions)])
+
+    @property
     def _order(self) -> Integer[np.ndarray, "L"]:
         assert self.order is not None  # set in __post_init__
         return self.order
@@ -118,6 +123,8 @@ class LODistribution:
         A promised stream: row i depends on (distribution, sample_seed, i) alone, so pieces agree with the whole, shards
         can be made in parallel and a training run can resume at any step.
         """
+        if not 0 <= start <= stop:
+            raise ValueError(f"rows start..stop must satisfy 0 <= start <= stop; got start={start}, stop={stop}.")
         out = np.empty((stop - start, self.length), dtype=self._dtype)
         for low in range(start, stop, _CHUNK):
             high = min(low + _CHUNK, stop)
@@ -204,6 +211,11 @@ class LODistribution:
         strict_fields(form, {"format", "prior", "n_latents", "functions", "order"}, what="distribution")
         if form["format"] != FORMAT:
             raise ValueError(f"expected a distribution in format {FORMAT!r}; got {form['format']!r}.")
+        if not isinstance(form["n_latents"], int) or not isinstance(form["functions"], list):
+            raise ValueError(
+                f"a distribution has an integer n_latents and a list of functions; got n_latents = "
+                f"{form['n_latents']!r} and functions of type {type(form['functions']).__name__}."
+            )
         functions = tuple(function_from_json(f) for f in form["functions"])
         prior = np.array(form["prior"], dtype=np.float64)
         return cls(prior, form["n_latents"], functions, array_from_json(form["order"]))
@@ -241,16 +253,17 @@ class LODistribution:
         return out
 
 
-def check_permutation(order: Integer[np.ndarray, "..."], length: int) -> None:
+def check_permutation(order: np.ndarray, length: int) -> None:
     """Raise ValueError unless ``order`` is a permutation of ``range(length)``; the first offender is named."""
-    if order.shape == (length,) and np.array_equal(np.sort(order), np.arange(length)):
+    integers = order.shape == (length,) and np.issubdtype(order.dtype, np.integer)
+    if integers and np.array_equal(np.sort(order), np.arange(length)):
         return
     flat = order.ravel().tolist()
-    seen: set[int] = set()
-    offender = next((v for v in flat if not 0 <= v < length or v in seen or seen.add(v)), None)
+    seen: set[object] = set()
+    offender = next((v for v in flat if v not in range(length) or v in seen or seen.add(v)), None)
     raise ValueError(
-        f"order must be a permutation of range({length}); got shape {order.shape}, first offender {offender!r}. "
-        "Leave it out for the identity."
+        f"order must be a permutation of range({length}); got shape {order.shape} of {order.dtype}, first offender "
+        f"{offender!r}. Leave it out for the identity."
     )
 
 
@@ -260,7 +273,8 @@ def _check_prior(prior: Float64[np.ndarray, "..."]) -> None:
     if not np.isfinite(prior).all() or (prior < 0).any():
         raise ValueError(f"the prior's entries are probabilities, finite and >= 0; got {prior.tolist()}.")
     if abs(prior.sum() - 1.0) > 1e-9:
-        raise ValueError(f"the prior must sum to 1; {prior.tolist()} sums to {prior.sum()!r}. Divide it by its sum.")
+        total = float(prior.sum())
+        raise ValueError(f"the prior must sum to 1; {prior.tolist()} sums to {total!r}. Divide it by its sum.")
 
 
 def _check_function(function: ObservationFunction, number: int, alphabet: int, n_latents: int) -> None:

@@ -49,4 +49,6 @@ class Noisy(ObservationFunction):
     def from_json(cls, form: dict[str, Any]) -> Noisy:
         """Inverse of :meth:`to_json`; ValueError on unknown or missing fields."""
         strict_fields(form, {"kind", "noise", "base"}, what="noisy function")
-        return cls(function_from_json(form["base"]), form["noise"])
+        if isinstance(form["noise"], bool) or not isinstance(form["noise"], int | float):
+            raise ValueError(f"the noise rate of a noisy function is a number; got {form['noise']!r}.")
+        return cls(function_from_json(form["base"]), float(form["noise"]))

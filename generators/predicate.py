@@ -34,7 +34,7 @@ class Predicate(ObservationFunction):
 
     def __post_init__(self) -> None:
         """Check the table against the scopes and freeze both."""
-        table, scopes = np.array(self.table), np.array(self.scopes, dtype=np.int64)
+        table, scopes = np.array(self.table), np.array(self.scopes)
         check_table(table, self.alphabet)
         if scopes.ndim != 2 or scopes.shape[1] != table.ndim:
             raise ValueError(
@@ -42,7 +42,7 @@ class Predicate(ObservationFunction):
             )
         check_scopes(scopes, int(scopes.max(initial=0)) + scopes.shape[1])
         table = table.astype(np.min_scalar_type(self.alphabet - 1))
-        freeze(self, table=table, scopes=scopes, latent_alphabet=table.shape[0])
+        freeze(self, table=table, scopes=scopes.astype(np.int64), latent_alphabet=table.shape[0])
 
     def evaluate(self, columns: Integer[np.ndarray, "N n"]) -> Integer[np.ndarray, "P n"]:
         """Values of all P observations; binary tables of small arity are evaluated 64 samples per machine word."""

@@ -59,8 +59,10 @@ def regular_scopes(n_latents: int, n_observations: int, arity: int, *, structure
 
 def check_scopes(scopes: Integer[np.ndarray, "P k"], n_latents: int) -> None:
     """Raise ValueError unless every entry lies in ``range(n_latents)`` and no row repeats a latent."""
-    if scopes.ndim != 2 or scopes.shape[1] < 1:
-        raise ValueError(f"scopes must be an array (P, k) with k >= 1; got shape {scopes.shape}.")
+    if scopes.ndim != 2 or scopes.shape[1] < 1 or not np.issubdtype(scopes.dtype, np.integer):
+        raise ValueError(
+            f"scopes must be an integer array (P, k) with k >= 1; got shape {scopes.shape} of {scopes.dtype}."
+        )
     _check_arity(scopes.shape[1], n_latents)
     outside = np.argwhere((scopes < 0) | (scopes >= n_latents))
     if outside.size:
