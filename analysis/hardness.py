@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,7 +25,8 @@ from analysis.plots.style import SavedFigure
 from analysis.report import write_report
 from analysis.rows import Row, write_csv
 from analysis.scales import DISTRIBUTIONS, SCALES, ScaleName
-from analysis.store import RowStore
+from analysis.store import RowStore, StoredUnit
+from generators.storage import write_json_atomic
 
 Unit = LearnerUnit | ForwardHashUnit
 
@@ -54,30 +54,44 @@ class HardnessExperiment:
         return [*learner_units(scale), *forward_hash_units(scale.seeds)]
 
     def run(self) -> Path:
-        """Compute what is missing, draw the figures, write the report; returns the report's file."""
+        """Compute what is missing, draw the figures, write tables and report; returns the report's file."""
         started = time.perf_counter()
         self._compute()
-        rows = RowStore(self.directory / "units").rows(configs=self.units)
-        figures = draw_figures(rows, self.directory / "figures", self.scale)
-        for experiment in dict.fromkeys(row.experiment for row in rows):
-            write_csv(self.directory / "tables" / f"{experiment}.csv", [r for r in rows if r.experiment == experiment])
         units = RowStore(self.directory / "units").units(self.units)
+        rows = [row for unit in units for row in unit.rows]
+        figures = draw_figures(rows, self.directory / "figures", self.scale)
+        write_tables(units, self.directory / "tables")
         report = build_report(rows, units, figures, scale=self.scale, minutes=(time.perf_counter() - started) / 60)
         return write_report(self.directory, report)
 
     def _compute(self) -> None:
-        jobs = self.jobs or (1 if self.device != "cpu" else len(os.sched_getaffinity(0)))
+        jobs = self.jobs or (1 if self.device != "cpu" else joblib.cpu_count())
         tasks = [joblib.delayed(run_one)(unit, self.directory, self.device) for unit in self.units]
         parallel = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered")
-        for _ in tqdm(parallel(tasks), total=len(tasks), unit="unit", desc=f"hardness {self.scale}", disable=None):
-            pass
+        with tqdm(total=len(tasks), unit="unit", desc=f"hardness {self.scale}", disable=None) as bar:
+            for number, finished in enumerate(parallel(tasks), start=1):
+                bar.update()
+                bar.write(f"{number:3}/{len(tasks)} {finished}")
 
 
-def run_one(unit: Unit, directory: Path, device: str) -> int:
-    """Finish one unit and return its number of rows; what a worker process does."""
+def write_tables(units: Sequence[StoredUnit], directory: Path) -> None:
+    """A CSV file of rows per experiment, and ``provenance.json``: how each unit was configured, run and when."""
+    rows = [row for unit in units for row in unit.rows]
+    for experiment in dict.fromkeys(row.experiment for row in rows):
+        write_csv(directory / f"{experiment}.csv", [row for row in rows if row.experiment == experiment])
+    write_json_atomic(
+        directory / "provenance.json", [{"config": unit.config, "provenance": unit.provenance} for unit in units]
+    )
+
+
+def run_one(unit: Unit, directory: Path, device: str) -> str:
+    """Finish one unit and say which; what a worker process does."""
+    started = time.perf_counter()
     if isinstance(unit, ForwardHashUnit):
-        return len(run_forward_hash(unit, directory, device))
-    return len(run_unit(unit, directory, device))
+        rows, name = run_forward_hash(unit, directory, device), f"{unit.scope} hash"
+    else:
+        rows, name = run_unit(unit, directory, device), f"{unit.distribution}, {unit.model}"
+    return f"{name}, seed {unit.seed}: {len(rows)} rows, {time.perf_counter() - started:.0f} s"
 
 
 def draw_figures(rows: Sequence[Row], directory: Path, scale: ScaleName) -> dict[str, SavedFigure]:

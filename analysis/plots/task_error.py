@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
+import seaborn
 from matplotlib.axes import Axes
 from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
@@ -18,6 +19,7 @@ from analysis.rows import Role, Row, combine_seeds
 from analysis.task_error import KL, SQUARED
 
 _COLOURS: dict[Role, str] = {"latent": VERMILION, "observation": BLUE}
+_COLOUR_MAP = seaborn.color_palette("mako", as_cmap=True)
 _MARKERS: dict[Role, str] = {"latent": "o", "observation": "s"}
 _NAMES: dict[Role, str] = {"latent": "latents", "observation": "observations"}
 
@@ -104,7 +106,7 @@ def _grid(rows: Sequence[Row]) -> tuple[list[int], np.ndarray, int]:
 
 def _map(axes: Axes, counts: list[int], grid: np.ndarray, n_latents: int, norm: PowerNorm) -> AxesImage:
     image = axes.imshow(
-        np.ma.masked_invalid(grid), aspect="auto", origin="lower", norm=norm, cmap="viridis", interpolation="nearest"
+        np.ma.masked_invalid(grid), aspect="auto", origin="lower", norm=norm, cmap=_COLOUR_MAP, interpolation="nearest"
     )
     axes.set_facecolor(PALE)
     axes.axvline(n_latents - 0.5, color="white", linewidth=2.5)

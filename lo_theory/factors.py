@@ -1,0 +1,126 @@
+"""A distribution of local factors as flat arrays: what the compiled exact posterior reads."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float64, Int64, Integer
+
+from generators.distribution import LODistribution
+from generators.observation import ObservationFunction, noiseless_tables
+from generators.predicate import Predicate
+
+
+class Factors(NamedTuple):
+    """Prior, scopes and truth tables of all P observations; K is the sum of their arities.
+
+    An observation reads ``scope[scope_start[j] : scope_start[j + 1]]``; its noiseless value is
+    ``codes[table_start[j] + sum_i stride[i] * latents[scope[i]]]``. Latents that a table does not depend on have been
+    left out of its scope, equal tables are stored once.
+    """
+
+    log_prior: Float64[np.ndarray, "m"]
+    scope_start: Int64[np.ndarray, "P1"]
+    scope: Int64[np.ndarray, "K"]
+    stride: Int64[np.ndarray, "K"]
+    table_start: Int64[np.ndarray, "P"]
+    codes: Int64[np.ndarray, "T"]
+    alphabet: Int64[np.ndarray, "P"]
+    log_kept: Float64[np.ndarray, "P"]  # log Q(y | z) for y = z
+    log_replaced: Float64[np.ndarray, "P"]  # log Q(y | z) for y != z
+    touch_start: Int64[np.ndarray, "N1"]
+    touch: Int64[np.ndarray, "K"]  # observations that read latent i: touch[touch_start[i] : touch_start[i + 1]]
+    latent_position: Int64[np.ndarray, "N"]
+    observation_position: Int64[np.ndarray, "P"]
+
+
+def local_factors(distribution: LODistribution) -> Factors:
+    """Tabulate every observation of a distribution.
+
+    Raises:
+        ValueError: an observation whose table would have more than 2**20 entries: it is not a local factor.
+    Cost: O(P m^k) for predicates; P evaluations of all P observations for other kinds.
+    """
+    tables, scopes = [], []
+    for function in distribution.functions:
+        for table, scope in zip(observation_tables(function), function.scopes, strict=True):
+            needed = _axes_that_matter(table)
+            tables.append(table[tuple(slice(None) if i in needed else 0 for i in range(table.ndim))])
+            scopes.append(np.asarray(scope, dtype=np.int64)[needed])
+    codes, table_start = _pooled(tables)
+    arity = np.array([len(scope) for scope in scopes], dtype=np.int64)
+    scope = np.concatenate([*scopes, np.empty(0, dtype=np.int64)])
+    readers = np.repeat(np.arange(len(scopes)), arity)
+    by_latent = np.argsort(scope, kind="stable")
+    functions = distribution.functions
+    sizes = [len(function.scopes) for function in functions]
+    alphabet = np.repeat(np.array([f.alphabet for f in functions], dtype=np.int64), sizes)
+    noise = np.repeat(np.array([f.noise for f in functions], dtype=np.float64), sizes)
+    with np.errstate(divide="ignore"):
+        log_prior = np.log(distribution.prior)
+        log_kept, log_replaced = np.log1p(-noise), np.log(noise / np.maximum(alphabet - 1, 1))
+    return Factors(
+        log_prior=log_prior,
+        scope_start=_starts(arity),
+        scope=scope,
+        stride=np.concatenate([*map(_strides, tables), np.empty(0, dtype=np.int64)]),
+        table_start=table_start,
+        codes=codes,
+        alphabet=alphabet,
+        log_kept=log_kept,
+        log_replaced=log_replaced,
+        touch_start=_starts(np.bincount(scope, minlength=distribution.n_latents)),
+        touch=readers[by_latent].astype(np.int64),
+        latent_position=distribution.latent_positions.astype(np.int64),
+        observation_position=distribution.observation_positions.astype(np.int64),
+    )
+
+
+def observation_tables(function: ObservationFunction) -> list[np.ndarray]:
+    """Truth table of every observation over its scope; a predicate has one for all and is not evaluated."""
+    base = getattr(function, "base", function)
+    if isinstance(base, Predicate):
+        return [base.table] * len(base.scopes)
+    return noiseless_tables(function)
+
+
+def checked_tokens(tokens: Integer[np.ndarray, "B L"], length: int, vocabulary: int) -> Int64[np.ndarray, "B L"]:
+    """Tokens as int64; ValueError on another length or a token that is neither in ``range(vocabulary)`` nor the mask."""
+    tokens = np.asarray(tokens)
+    if tokens.ndim != 2 or tokens.shape[1] != length:
+        raise ValueError(f"tokens must have shape (B, {length}); got {tokens.shape}.")
+    if tokens.size and (tokens.min() < 0 or tokens.max() > vocabulary):
+        raise ValueError(
+            f"tokens lie in range({vocabulary}) or are the mask id {vocabulary}; "
+            f"got values from {tokens.min()} to {tokens.max()}."
+        )
+    return np.ascontiguousarray(tokens, dtype=np.int64)
+
+
+def _axes_that_matter(table: np.ndarray) -> list[int]:
+    return [axis for axis in range(table.ndim) if (table != table.take([0], axis=axis)).any()]
+
+
+def _pooled(tables: list[np.ndarray]) -> tuple[Int64[np.ndarray, "T"], Int64[np.ndarray, "P"]]:
+    """All tables end to end, equal ones once, and where each begins."""
+    starts: dict[tuple[tuple[int, ...], bytes], int] = {}
+    pieces, table_start, end = [], [], 0
+    for table in tables:
+        key = (table.shape, np.ascontiguousarray(table, dtype=np.int64).tobytes())
+        if key not in starts:
+            starts[key] = end
+            pieces.append(table.ravel().astype(np.int64))
+            end += table.size
+        table_start.append(starts[key])
+    return np.concatenate([*pieces, np.empty(0, dtype=np.int64)]), np.array(table_start, dtype=np.int64)
+
+
+def _strides(table: np.ndarray) -> Int64[np.ndarray, "k"]:
+    if not table.ndim:
+        return np.empty(0, dtype=np.int64)
+    return table.shape[0] ** np.arange(table.ndim - 1, -1, -1, dtype=np.int64)
+
+
+def _starts(sizes: np.ndarray) -> Int64[np.ndarray, "n1"]:
+    return np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
