@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from typing import Annotated
@@ -14,6 +15,7 @@ from analysis.commands.reproduce import Reproduce
 from analysis.commands.sample import Sample
 from analysis.commands.train import Train
 from analysis.suggest import advice
+from lo_theory.training import TrainingDiverged
 
 Command = Annotated[
     Generate | Train | Evaluate | Sample | Reproduce,
@@ -34,10 +36,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         raise
     try:
         command.run()
+        sys.stdout.flush()
     except KeyboardInterrupt:
         print("interrupted; finished parts are kept, and the same command goes on from there.", file=sys.stderr)
         return _INTERRUPTED
-    except (ValueError, OSError) as error:
+    except BrokenPipeError:  # whoever reads the output, such as head, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (ValueError, OSError, TrainingDiverged) as error:
         print(f"lo-theory: {error}", file=sys.stderr)
         return 2
     return 0

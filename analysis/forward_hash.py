@@ -8,16 +8,14 @@ predicts better than a coin until it has seen a good part of the ``2**N`` latent
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
-from analysis.provenance import collect
 from analysis.rows import Row, Subject
-from analysis.store import RowStore, unit_key
+from analysis.store import unit_key
 from generators.distribution import LODistribution
 from generators.families import local_hash, whole_hash
 from lo_theory.estimate import mean_estimate
@@ -40,7 +38,7 @@ class ForwardHashUnit:
 
     Attributes:
         scope: ``local`` (three latents) or ``whole`` (all of them).
-        measure_every: steps between two measurements.
+        measure_every: steps between two measurements; the last step always has one.
     """
 
     scope: str
@@ -48,13 +46,27 @@ class ForwardHashUnit:
     n_latents: int = 20
     n_observations: int = 20
     structure_seed: int = 0
-    steps: int = 600
+    steps: int = 400
     batch_size: int = 128
     layers: int = 2
     width: int = 64
     learning_rate: float = 3e-3
     test_rows: int = 512
     measure_every: int = 50
+
+    @property
+    def label(self) -> str:
+        """Hash and seed."""
+        return f"{self.scope} hash, seed {self.seed}"
+
+    @property
+    def seeds(self) -> dict[str, int]:
+        """Of the structure and of training."""
+        return {"structure_seed": self.structure_seed, "seed": self.seed}
+
+    def measure(self, directory: Path, device: torch.device) -> Iterator[Row]:
+        """The loss against the number of steps."""
+        return _train_and_measure(self, directory, device)
 
     def distribution(self) -> LODistribution:
         """The distribution of this unit; ValueError for another scope."""
@@ -67,20 +79,6 @@ class ForwardHashUnit:
 def forward_hash_units(seeds: int = 1) -> list[ForwardHashUnit]:
     """Both hashes, equal in everything else."""
     return [ForwardHashUnit(scope=scope, seed=seed) for scope in ("local", "whole") for seed in range(seeds)]
-
-
-def run_forward_hash(unit: ForwardHashUnit, directory: Path, device: str = "cpu") -> list[Row]:
-    """The rows of a unit, read if it is finished, else computed and kept: the loss against the number of steps."""
-    store = RowStore(directory / "units")
-    kept = store.get(unit)
-    if kept is not None:
-        return kept
-    torch.set_num_threads(1)
-    started = time.perf_counter()
-    rows = list(_train_and_measure(unit, directory, torch.device(device)))
-    seeds = {"structure_seed": unit.structure_seed, "seed": unit.seed}
-    store.put(unit, rows, collect(seeds, device=device, seconds=time.perf_counter() - started))
-    return rows
 
 
 def _train_and_measure(unit: ForwardHashUnit, directory: Path, device: torch.device) -> Iterator[Row]:
@@ -102,7 +100,7 @@ def _train_and_measure(unit: ForwardHashUnit, directory: Path, device: torch.dev
     measured: list[Row] = []
 
     def measure(record: StepRecord) -> None:
-        if record.step % unit.measure_every == 0:
+        if record.step % unit.measure_every == 0 or record.step == unit.steps:
             log_probs = denoiser.chain_log_probs(test)[:, distribution.n_latents :]
             estimate = mean_estimate(-log_probs.double().mean(dim=1).numpy(), "chain")
             measured.append(

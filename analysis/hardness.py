@@ -10,9 +10,9 @@ from pathlib import Path
 import joblib
 from tqdm import tqdm
 
-from analysis.forward_hash import ForwardHashUnit, forward_hash_units, run_forward_hash
+from analysis.forward_hash import forward_hash_units
 from analysis.hardness_report import build_report
-from analysis.learners import LearnerUnit, learner_units, run_unit
+from analysis.learners import learner_units
 from analysis.order_accuracy import naive_lines
 from analysis.plots import (
     draw_forward_hash,
@@ -26,9 +26,8 @@ from analysis.report import write_report
 from analysis.rows import Row, write_csv
 from analysis.scales import DISTRIBUTIONS, SCALES, ScaleName
 from analysis.store import RowStore, StoredUnit
+from analysis.units import UNITS, Unit, finish
 from generators.storage import write_json_atomic
-
-Unit = LearnerUnit | ForwardHashUnit
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +56,7 @@ class HardnessExperiment:
         """Compute what is missing, draw the figures, write tables and report; returns the report's file."""
         started = time.perf_counter()
         self._compute()
-        units = RowStore(self.directory / "units").units(self.units)
+        units = RowStore(self.directory / UNITS).units(self.units)
         rows = [row for unit in units for row in unit.rows]
         figures = draw_figures(rows, self.directory / "figures", self.scale)
         write_tables(units, self.directory / "tables")
@@ -87,17 +86,14 @@ def write_tables(units: Sequence[StoredUnit], directory: Path) -> None:
 def run_one(unit: Unit, directory: Path, device: str) -> str:
     """Finish one unit and say which; what a worker process does."""
     started = time.perf_counter()
-    if isinstance(unit, ForwardHashUnit):
-        rows, name = run_forward_hash(unit, directory, device), f"{unit.scope} hash"
-    else:
-        rows, name = run_unit(unit, directory, device), f"{unit.distribution}, {unit.model}"
-    return f"{name}, seed {unit.seed}: {len(rows)} rows, {time.perf_counter() - started:.0f} s"
+    rows = finish(unit, directory, device)
+    return f"{unit.label}: {len(rows)} rows, {time.perf_counter() - started:.0f} s"
 
 
 def draw_figures(rows: Sequence[Row], directory: Path, scale: ScaleName) -> dict[str, SavedFigure]:
     """Every figure of the experiment from its rows, as PNG and SVG."""
-    setting = SCALES[scale].setting
-    naive = {name: naive_lines(family(setting)) for name, family in DISTRIBUTIONS.items()}
+    planning = SCALES[scale].planning
+    naive = {name: naive_lines(family(planning)) for name, family in DISTRIBUTIONS.items()}
     drawn = {
         "task_error": draw_task_error(rows),
         "likelihood_gap": draw_likelihood_gap(rows),

@@ -1,47 +1,50 @@
-"""The learners that the hardness experiment compares, and what each unit of it computes: train one, measure it."""
+"""The learners that the hardness experiment compares, and the two things it asks of them.
+
+A :class:`GapUnit` trains one learner and measures its likelihood gap. A :class:`PlanningUnit` trains a masked diffusion
+model, or takes the exact posterior in its place, and measures where it errs and what it generates.
+"""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
+from jaxtyping import Int64
 
 from analysis.likelihood_gap import chain_nats, likelihood_gap, order_averaged_nats
-from analysis.order_accuracy import generate, order_accuracy, three_rules
+from analysis.order_accuracy import generate_traced, order_accuracy, reveal_ranks, three_rules
 from analysis.plots.style import CONTROL
-from analysis.provenance import collect
 from analysis.rows import Row, Subject
 from analysis.scales import DISTRIBUTIONS, Scale, Setting
-from analysis.store import RowStore, unit_key
+from analysis.store import unit_key
 from analysis.task_error import paper_task_error, task_error
 from generators.distribution import LODistribution
 from lo_theory.denoiser import Denoiser
+from lo_theory.exact import exact_posterior
 from lo_theory.learners import CausalDenoiser, MaskedDenoiser
 from lo_theory.network import NetworkConfig, Transformer
 from lo_theory.objective import AutoregressiveObjective, MaskedObjective, Objective, per_mask
 from lo_theory.oracle import PosteriorDenoiser
 from lo_theory.orders import closer, uniform
-from lo_theory.posterior import EnumeratedPosterior
 from lo_theory.source import FreshRows
 from lo_theory.training import TrainConfig, train
 
 MDM = "mdm"
-
 _TRAIN, _TEST, _ORDER = 1, 2, 3  # streams of sample seeds that never meet
 
 
 @dataclass(frozen=True, kw_only=True)
 class LearnerUnit:
-    """One trained network and everything measured of it; one file of rows.
+    """One learner on one distribution: what its two kinds have in common.
 
     Attributes:
         distribution: a key of ``DISTRIBUTIONS``.
         model: ``mdm``, ``exact posterior`` (nothing is trained), or an autoregressive learner, see :func:`order_of`.
-        seed: of initial weights, training rows and masks.
+        seed: of initial weights, training rows, masks and test rows.
+        setting: sizes.
     """
 
     distribution: str
@@ -49,22 +52,101 @@ class LearnerUnit:
     seed: int
     setting: Setting
 
+    @property
+    def label(self) -> str:
+        """Distribution, model and seed."""
+        return f"{self.distribution}, {self.model}, seed {self.seed}"
 
-def learner_units(scale: Scale) -> list[LearnerUnit]:
-    """All units of a scale in the order of the figures: MDM, ARMs, pi-learners, and the control."""
-    models = [MDM, "arm natural", "arm reversed"]
-    models += [f"pi {kind} {i}" for kind in ("closer", "uniform") for i in range(scale.permutations)]
-    trained = [
-        LearnerUnit(distribution=name, model=model, seed=seed, setting=scale.setting)
-        for model in models
-        for seed in range(scale.seeds)
+    @property
+    def seeds(self) -> dict[str, int]:
+        """Of the structure and of everything else."""
+        return {"structure_seed": self.setting.structure_seed, "seed": self.seed}
+
+    def build(self) -> LODistribution:
+        """The distribution."""
+        return DISTRIBUTIONS[self.distribution](self.setting)
+
+    def about(self, distribution: LODistribution) -> Subject:
+        """What its rows say they are about."""
+        return Subject(
+            distribution=self.distribution, fingerprint=distribution.fingerprint, model=self.model, seed=self.seed
+        )
+
+    def sample_seed(self, stream: int) -> int:
+        """Test rows are the same for all learners of a distribution and seed; training rows never meet them."""
+        return int(np.random.SeedSequence([stream, self.seed]).generate_state(1, np.uint64)[0] >> np.uint64(1))
+
+
+@dataclass(frozen=True, kw_only=True)
+class GapUnit(LearnerUnit):
+    """Likelihood gap of one learner."""
+
+    def measure(self, directory: Path, device: torch.device) -> Iterator[Row]:
+        """One row: nats per token above the exact entropy, along the learner's order or averaged over orders."""
+        distribution = self.build()
+        test = distribution.rows(self.sample_seed(_TEST), 0, self.setting.test_rows)
+        if self.model in (MDM, CONTROL):
+            rng = np.random.default_rng([self.sample_seed(_TEST), 1])
+            denoiser = masked_denoiser(self, distribution, directory, device)
+            nats = order_averaged_nats(denoiser, test, rng, orders_per_row=self.setting.orders_per_row)
+        else:
+            order = order_of(self.model, distribution, self.setting.structure_seed)
+            network = train_unit(self, AutoregressiveObjective(order), directory, device)
+            nats = chain_nats(CausalDenoiser(network, order), test, order)
+        yield likelihood_gap(nats, distribution, test, about=self.about(distribution))
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlanningUnit(LearnerUnit):
+    """Task error and order accuracy of a masked diffusion model, or of the exact posterior."""
+
+    def measure(self, directory: Path, device: torch.device) -> Iterator[Row]:
+        """Rows of both experiments."""
+        distribution, setting = self.build(), self.setting
+        about, posterior = self.about(distribution), exact_posterior(distribution)
+        denoiser = masked_denoiser(self, distribution, directory, device)
+        rng = np.random.default_rng([self.sample_seed(_TEST), 2])
+        counts = sorted({round(n) for n in np.linspace(1, setting.length, min(setting.masked_counts, setting.length))})
+        samples = setting.task_samples
+        yield from task_error(
+            denoiser, posterior, distribution, about=about, masked_counts=counts, samples=samples, rng=rng
+        )
+        yield from paper_task_error(denoiser, posterior, distribution, about=about, samples=samples, rng=rng)
+        yield from self._accuracies(denoiser, distribution)
+
+    def _accuracies(self, denoiser: Denoiser, distribution: LODistribution) -> Iterator[Row]:
+        # Tokens revealed together by the exact posterior may contradict each other; it has no answer to what follows.
+        divisors = (1,) if self.model == CONTROL else self.setting.call_divisors
+        for divisor in divisors:
+            steps = max(1, distribution.length // divisor)
+            for name, decoder in three_rules(distribution.length, steps).items():
+                generator = torch.Generator().manual_seed(self.sample_seed(_TEST))
+                drawn = generate_traced(denoiser, decoder, self.setting.generated, generator)
+                about = self.about(distribution)
+                yield from order_accuracy(drawn.tokens, distribution, about=about, decoder=name, calls=drawn.calls)
+                yield from reveal_ranks(drawn, distribution, about=about, decoder=name)
+
+
+def learner_units(scale: Scale) -> list[PlanningUnit | GapUnit]:
+    """All units of a scale, the longest first; within a figure in the order of its panels and rows."""
+    planning = [
+        PlanningUnit(distribution=name, model=model, seed=seed, setting=scale.planning)
+        for model, seeds in ((MDM, scale.seeds), (CONTROL, 1))
+        for seed in range(seeds)
         for name in DISTRIBUTIONS
     ]
-    controls = [LearnerUnit(distribution=name, model=CONTROL, seed=0, setting=scale.setting) for name in DISTRIBUTIONS]
-    return trained + controls
+    models = ["arm natural", "arm reversed"]
+    models += [f"pi {kind} {i}" for kind in ("closer", "uniform") for i in range(scale.permutations)]
+    gaps = [
+        GapUnit(distribution=name, model=model, seed=seed, setting=scale.learning)
+        for model, seeds in ((MDM, scale.seeds), *((m, scale.seeds) for m in models), (CONTROL, 1))
+        for seed in range(seeds)
+        for name in DISTRIBUTIONS
+    ]
+    return [*planning, *gaps]
 
 
-def order_of(model: str, distribution: LODistribution, structure_seed: int) -> np.ndarray:
+def order_of(model: str, distribution: LODistribution, structure_seed: int) -> Int64[np.ndarray, "L"]:
     """The order of an autoregressive learner, ``order[t]`` the position predicted at step t.
 
     ``arm natural`` follows the distribution (latents, then observations), ``arm reversed`` runs backwards;
@@ -90,27 +172,19 @@ def order_of(model: str, distribution: LODistribution, structure_seed: int) -> n
     return natural[kinds[words[1]](distribution.length, rng)]
 
 
-def run_unit(unit: LearnerUnit, directory: Path, device: str = "cpu") -> list[Row]:
-    """The rows of a unit: read if it is finished, else computed and kept.
+def masked_denoiser(unit: LearnerUnit, distribution: LODistribution, directory: Path, device: torch.device) -> Denoiser:
+    """The exact posterior, or a masked diffusion model trained for this unit."""
+    if unit.model == CONTROL:
+        return PosteriorDenoiser(exact_posterior(distribution))
+    return MaskedDenoiser(train_unit(unit, MaskedObjective(per_mask), directory, device))
 
-    Training goes on from its last checkpoint if it was stopped. In a process of its own this uses one thread.
+
+def train_unit(unit: LearnerUnit, objective: Objective, directory: Path, device: torch.device) -> Transformer:
+    """Train the network of a unit; weights, checkpoint and log lie in ``directory / "training"``.
+
+    A run that was stopped goes on from its last checkpoint.
     """
-    store = RowStore(directory / "units")
-    kept = store.get(unit)
-    if kept is not None:
-        return kept
-    torch.set_num_threads(1)
-    started = time.perf_counter()
-    rows = list(_measure(unit, directory, torch.device(device)))
-    seeds = {"structure_seed": unit.setting.structure_seed, "seed": unit.seed}
-    store.put(unit, rows, collect(seeds, device=device, seconds=time.perf_counter() - started))
-    return rows
-
-
-def train_unit(unit: LearnerUnit, directory: Path, device: torch.device) -> Transformer:
-    """Train the network of a unit; weights, checkpoint and log lie in ``directory / "training"``."""
-    distribution, setting = DISTRIBUTIONS[unit.distribution](unit.setting), unit.setting
-    objective = _objective(unit, distribution)
+    distribution, setting = unit.build(), unit.setting
     config = NetworkConfig(
         length=distribution.length,
         vocabulary=distribution.vocabulary,
@@ -123,72 +197,7 @@ def train_unit(unit: LearnerUnit, directory: Path, device: torch.device) -> Tran
         causal=objective.causal,
     )
     network = Transformer(config, torch.Generator().manual_seed(unit.seed)).to(device)
-    source = FreshRows(distribution, _sample_seed(unit, _TRAIN), setting.batch_size)
+    source = FreshRows(distribution, unit.sample_seed(_TRAIN), setting.batch_size)
     training = TrainConfig(steps=setting.steps, learning_rate=setting.learning_rate, seed=unit.seed)
     train(network, objective, source, training, directory=directory / "training" / unit_key(unit))
     return network
-
-
-def _objective(unit: LearnerUnit, distribution: LODistribution) -> Objective:
-    if unit.model == MDM:
-        return MaskedObjective(per_mask)
-    return AutoregressiveObjective(order_of(unit.model, distribution, unit.setting.structure_seed))
-
-
-def _measure(unit: LearnerUnit, directory: Path, device: torch.device) -> Iterator[Row]:
-    distribution = DISTRIBUTIONS[unit.distribution](unit.setting)
-    about = Subject(
-        distribution=unit.distribution, fingerprint=distribution.fingerprint, model=unit.model, seed=unit.seed
-    )
-    test = distribution.rows(_sample_seed(unit, _TEST), 0, unit.setting.test_rows)
-    if unit.model not in (MDM, CONTROL):
-        order = order_of(unit.model, distribution, unit.setting.structure_seed)
-        denoiser = CausalDenoiser(train_unit(unit, directory, device), order)
-        yield likelihood_gap(chain_nats(denoiser, test, order), distribution, test, about=about)
-        return
-    posterior = EnumeratedPosterior(distribution)
-    exact = unit.model == CONTROL
-    denoiser = PosteriorDenoiser(posterior) if exact else MaskedDenoiser(train_unit(unit, directory, device))
-    rng = np.random.default_rng([_sample_seed(unit, _TEST), 1])
-    nats = order_averaged_nats(denoiser, test, rng, orders_per_row=unit.setting.orders_per_row)
-    yield likelihood_gap(nats, distribution, test, about=about)
-    yield from _task_errors(denoiser, posterior, distribution, about, unit.setting, rng)
-    yield from _accuracies(denoiser, distribution, about, unit)
-
-
-def _task_errors(
-    denoiser: Denoiser,
-    posterior: EnumeratedPosterior,
-    distribution: LODistribution,
-    about: Subject,
-    setting: Setting,
-    rng: np.random.Generator,
-) -> Iterator[Row]:
-    length = distribution.length
-    counts = sorted({round(n) for n in np.linspace(1, length, min(setting.masked_counts, length))})
-    yield from task_error(
-        denoiser,
-        posterior,
-        distribution,
-        about=about,
-        masked_counts=counts,
-        samples=setting.task_samples,
-        rng=rng,
-    )
-    yield from paper_task_error(denoiser, posterior, distribution, about=about, samples=setting.task_samples, rng=rng)
-
-
-def _accuracies(denoiser: Denoiser, distribution: LODistribution, about: Subject, unit: LearnerUnit) -> Iterator[Row]:
-    # Tokens revealed together by the exact posterior may contradict each other; it then has no answer to what follows.
-    divisors = (1,) if unit.model == CONTROL else unit.setting.call_divisors
-    for divisor in divisors:
-        steps = max(1, distribution.length // divisor)
-        for name, decoder in three_rules(distribution.length, steps).items():
-            generator = torch.Generator().manual_seed(_sample_seed(unit, _TEST))
-            generated, calls = generate(denoiser, decoder, unit.setting.generated, generator)
-            yield from order_accuracy(generated, distribution, about=about, decoder=name, calls=calls)
-
-
-def _sample_seed(unit: LearnerUnit, stream: int) -> int:
-    """Test rows are the same for all learners of a distribution and seed; training rows never meet them."""
-    return int(np.random.SeedSequence([stream, unit.seed]).generate_state(1, np.uint64)[0] >> np.uint64(1))

@@ -30,6 +30,7 @@ from lo_theory.tokens import sample_token
 EXPERIMENT = "order_accuracy"
 AGREEMENT = "agreement"
 WHOLE = "whole_sequence_agreement"
+REVEAL_RANK = "latent_reveal_rank"
 
 
 @dataclass(frozen=True)
@@ -64,24 +65,74 @@ def three_rules(length: int, calls: int) -> dict[str, Decoder]:
     }
 
 
-def generate(
+@dataclass(frozen=True, eq=False)
+class Generated:
+    """Sequences from all masks.
+
+    Attributes:
+        tokens: (n, L), without masks.
+        revealed_at: (n, L), the step at which each token was revealed, from 0.
+        calls: of the network, per sequence.
+    """
+
+    tokens: Int64[np.ndarray, "n L"]
+    revealed_at: Int64[np.ndarray, "n L"]
+    calls: float
+
+
+def generate_traced(
     denoiser: Denoiser, decoder: Decoder, samples: int, generator: torch.Generator, *, batch_size: int = 1024
-) -> tuple[Int64[np.ndarray, "n L"], float]:
-    """``samples`` sequences from all masks, (n, L), and the network calls that each took.
+) -> Generated:
+    """``samples`` sequences from all masks, and when each token was revealed.
 
     Raises:
         ValueError: no samples; what ``lo_theory.decoding.decode`` raises is passed on.
     """
     if samples < 1:
         raise ValueError(f"generate at least one sequence; got samples = {samples}.")
-    parts, calls = [], 0
+    tokens, steps, calls = [], [], 0
     for start in range(0, samples, batch_size):
         count = min(batch_size, samples - start)
         masks = torch.full((count, denoiser.length), denoiser.vocabulary, dtype=torch.int64)
         decoded = decode(denoiser, masks, decoder, generator)
-        parts.append(decoded.tokens.cpu().numpy())
+        tokens.append(decoded.tokens.cpu().numpy())
+        steps.append(decoded.trace.revealed_at().numpy())
         calls += decoded.trace.calls * count
-    return np.concatenate(parts), calls / samples
+    return Generated(np.concatenate(tokens), np.concatenate(steps), calls / samples)
+
+
+def generate(
+    denoiser: Denoiser, decoder: Decoder, samples: int, generator: torch.Generator, *, batch_size: int = 1024
+) -> tuple[Int64[np.ndarray, "n L"], float]:
+    """Tokens and calls of :func:`generate_traced`."""
+    generated = generate_traced(denoiser, decoder, samples, generator, batch_size=batch_size)
+    return generated.tokens, generated.calls
+
+
+def reveal_ranks(generated: Generated, distribution: LODistribution, *, about: Subject, decoder: str) -> list[Row]:
+    """When latents are revealed: their mean rank in the order of revelation, 0 if first of all, 1 if last of all.
+
+    Tokens of one step share its rank. A uniformly random order gives 1/2; "latents first" would give
+    ``(N - 1) / (2 (L - 1))``, the reverse of it one minus that.
+
+    Returns:
+        one row with metric ``latent_reveal_rank``; the standard error counts a sequence as one draw.
+    """
+    last = max(int(generated.revealed_at.max()), 1)
+    ranks = generated.revealed_at[:, distribution.latent_positions].mean(axis=1) / last
+    return [
+        Row(
+            **asdict(about),
+            experiment=EXPERIMENT,
+            metric=REVEAL_RANK,
+            value=float(ranks.mean()),
+            standard_error=_standard_error(ranks),
+            samples=len(ranks),
+            method="monte_carlo",
+            decoder=decoder,
+            calls=generated.calls,
+        )
+    ]
 
 
 def order_accuracy(

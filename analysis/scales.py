@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from generators.distribution import LODistribution
 from generators.families import local_hash, nae_sat, random_logic
@@ -36,19 +36,19 @@ class Setting:
     structure_seed: int = 0
     layers: int = 3
     width: int = 64
-    heads: int = 4
+    heads: int = 8
     hidden: int | None = None
     mlp: Mlp = "gelu"
     positions: Positions = "learned"
     steps: int
-    batch_size: int
-    learning_rate: float = 3e-3
-    test_rows: int
+    batch_size: int = 64
+    learning_rate: float = 4e-3
+    test_rows: int = 1024
     orders_per_row: int = 1
-    task_samples: int
-    masked_counts: int
-    generated: int
-    call_divisors: tuple[int, ...] = (1, 2, 4, 8)
+    task_samples: int = 512
+    masked_counts: int = 24
+    generated: int = 1024
+    call_divisors: tuple[int, ...] = (1, 2, 4)
 
     @property
     def length(self) -> int:
@@ -58,68 +58,73 @@ class Setting:
 
 @dataclass(frozen=True, kw_only=True)
 class Scale:
-    """A setting and how often it is repeated.
+    """Two settings and how often they are repeated.
 
     Attributes:
-        seeds: training runs per learner; each has its own initial weights, training rows and masks.
+        planning: of the masked diffusion model whose task errors and generated sequences are shown: small enough to be
+            learned well.
+        learning: of all learners whose likelihood gaps are compared, at equal FLOPs: large enough that a hard order is
+            not simply memorised.
+        seeds: training runs per learner; each has its own initial weights, training rows, masks and test rows.
         permutations: pi-learners per kind of order.
     """
 
-    setting: Setting
+    planning: Setting
+    learning: Setting
     seeds: int
     permutations: int
 
 
+_PAPER_NETWORK: dict[str, Any] = {
+    "n_latents": 20,
+    "n_observations": 280,
+    "layers": 8,
+    "width": 384,
+    "heads": 6,
+    "hidden": 1536,
+    "mlp": "swiglu",
+    "positions": "rotary",
+    "batch_size": 256,
+    "learning_rate": 4e-4,
+    "test_rows": 1024,
+    "task_samples": 128,
+    "masked_counts": 20,
+    "generated": 256,
+    "call_divisors": (1, 2, 6, 15, 30),
+}
+
 SCALES: dict[ScaleName, Scale] = {
     "smoke": Scale(
-        setting=Setting(
-            n_latents=6,
-            n_observations=18,
-            steps=1000,
-            batch_size=128,
-            test_rows=2048,
-            task_samples=512,
-            masked_counts=24,
+        planning=Setting(
+            n_latents=5,
+            n_observations=15,
+            steps=2200,
+            test_rows=512,
+            task_samples=400,
+            masked_counts=20,
             generated=1024,
         ),
+        learning=Setting(n_latents=10, n_observations=20, steps=500),
         seeds=1,
         permutations=1,
     ),
     "small": Scale(
-        setting=Setting(
-            n_latents=8,
-            n_observations=40,
-            steps=2500,
-            batch_size=128,
-            width=96,
-            heads=6,
-            test_rows=2048,
-            task_samples=1024,
+        planning=Setting(
+            n_latents=6,
+            n_observations=18,
+            steps=4000,
+            task_samples=800,
             masked_counts=24,
-            generated=1024,
+            generated=2048,
+            call_divisors=(1, 2, 4, 8),
         ),
+        learning=Setting(n_latents=12, n_observations=24, steps=1200),
         seeds=3,
         permutations=1,
     ),
     "paper": Scale(
-        setting=Setting(
-            n_latents=20,
-            n_observations=280,
-            layers=8,
-            width=384,
-            heads=6,
-            hidden=1536,
-            mlp="swiglu",
-            positions="rotary",
-            steps=50_000,
-            batch_size=256,
-            learning_rate=4e-4,
-            test_rows=1024,
-            task_samples=128,
-            masked_counts=20,
-            generated=256,
-            call_divisors=(1, 2, 6, 15, 30),
-        ),
+        planning=Setting(**_PAPER_NETWORK, steps=50_000),
+        learning=Setting(**_PAPER_NETWORK, steps=10_000),
         seeds=3,
         permutations=3,
     ),

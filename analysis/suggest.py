@@ -6,42 +6,116 @@ import dataclasses
 import difflib
 import re
 import typing
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
+
+_HELP = ("--help", "-h")
+
+
+@dataclass(frozen=True)
+class Menu:
+    """What can be typed at one place of a command line.
+
+    Attributes:
+        options: their names, and the types of their values.
+        commands: their names, and the dataclasses behind them.
+        values: words that stand without an option.
+    """
+
+    options: dict[str, Any]
+    commands: dict[str, Any]
+    values: tuple[str, ...] = ()
 
 
 def advice(words: Sequence[str], command: Any) -> list[str]:
-    """A line for each word that is no known one but looks like one.
+    """A line for each word that is not known at its place but looks like one that is, or that belongs elsewhere.
+
+    Values that are not chosen from a list, such as paths and numbers, are never judged.
 
     Args:
         words: the command line.
-        command: a union of frozen dataclasses, as given to tyro.
+        command: a union of frozen dataclasses, as given to tyro; a field annotated ``Annotated`` has no option name.
     """
-    known = set(vocabulary(command))
-    lines = []
+    menu, left, here = menu_of(command), dict[str, str](), "lo-theory"
+    awaited, lines = list[Any](), list[str]()
     for word in words:
-        head = word.split("=")[0]
-        near = difflib.get_close_matches(head, known, n=1, cutoff=0.6)
-        if head not in known and near and not re.fullmatch(r"[-+.\d]+", head):
-            lines.append(f"{head!r} is not known here; did you mean {near[0]!r}?\n")
+        if word.startswith("--"):
+            name, equals, value = word.partition("=")
+            name = name.replace("_", "-")
+            lines += [left[name]] if name in left.keys() - menu.options else _option_advice(name, menu, words)
+            awaited = _values_of(menu.options.get(name, str))
+            if equals and awaited:
+                lines += _nearest(value, _choices(awaited.pop(0)))
+        elif awaited:
+            lines += _nearest(word, _choices(awaited[0]))
+            awaited = awaited if awaited[0] is ... else awaited[1:]
+        elif word in menu.commands:
+            left |= {name: f"{name!r} is an option of {here!r}: put it before {word!r}.\n" for name in menu.options}
+            menu, here = menu_of(menu.commands[word]), word
+        elif not word.startswith("-"):
+            lines += _nearest(word, [*menu.commands, *menu.values])
     return lines
 
 
-def vocabulary(hint: Any) -> Iterator[str]:
-    """Names of commands (from class names), options (from fields) and values (from Literal types) below a type."""
-    if dataclasses.is_dataclass(hint) and isinstance(hint, type):
-        yield kebab(hint.__name__)
-        hints = typing.get_type_hints(hint)
-        for field in dataclasses.fields(hint):
-            yield f"--{field.name.replace('_', '-')}"
-            yield from vocabulary(hints[field.name])
-    elif typing.get_origin(hint) is typing.Literal:
-        yield from map(str, typing.get_args(hint))
-    else:
-        for part in typing.get_args(hint):
-            yield from vocabulary(part)
+def menu_of(hint: Any) -> Menu:
+    """What can be typed for a dataclass (its fields), or for a union of them (their names)."""
+    if not _is_class(hint):
+        return Menu({}, {kebab(part.__name__): part for part in _classes(hint)})
+    options, commands, values = dict[str, Any](), dict[str, Any](), list[str]()
+    for name, below in typing.get_type_hints(hint, include_extras=True).items():
+        if _is_class(below) or any(_classes(below)):
+            part = menu_of(below)
+            options |= part.options
+            commands |= part.commands
+        elif typing.get_origin(below) is typing.Annotated:
+            values += _choices(below)
+        else:
+            dashed = name.replace("_", "-")
+            options |= {f"--{dashed}": below} | ({f"--no-{dashed}": below} if below is bool else {})
+    return Menu(options, commands, tuple(values))
 
 
 def kebab(name: str) -> str:
     """``NaeSat`` -> ``nae-sat``, as tyro spells it."""
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", name).lower()
+
+
+def _option_advice(name: str, menu: Menu, words: Sequence[str]) -> list[str]:
+    owners = [command for command, below in menu.commands.items() if name in menu_of(below).options]
+    if name in menu.options or not owners:
+        return _nearest(name, [*menu.options, *_HELP])
+    owner = next((word for word in words if word in owners), owners[0])
+    return [f"{name!r} is an option of {owner!r}: put it after that word.\n"]
+
+
+def _nearest(word: str, known: Iterable[str]) -> list[str]:
+    known = list(known)
+    if word in known:
+        return []
+    near = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
+    return [f"{word!r} is not known here; did you mean {match!r}?\n" for match in near]
+
+
+def _values_of(hint: Any) -> list[Any]:
+    """Types of the words that follow an option; an ellipsis stands for any number of them."""
+    if hint is bool:
+        return []
+    return [...] if typing.get_origin(hint) is tuple else [hint]
+
+
+def _choices(hint: Any) -> list[str]:
+    """Values of the Literal types in a hint."""
+    if typing.get_origin(hint) is typing.Literal:
+        return [str(value) for value in typing.get_args(hint)]
+    return [value for part in typing.get_args(hint) for value in _choices(part)]
+
+
+def _classes(hint: Any) -> Iterator[Any]:
+    """Dataclasses of a union, through ``Annotated``."""
+    for part in typing.get_args(hint):
+        yield from [part] if _is_class(part) else _classes(part)
+
+
+def _is_class(hint: Any) -> bool:
+    return isinstance(hint, type) and dataclasses.is_dataclass(hint)

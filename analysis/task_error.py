@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,20 +21,12 @@ from jaxtyping import Bool, Float, Float64, Integer
 from analysis.rows import Role, Row, Subject
 from generators.distribution import LODistribution
 from lo_theory.denoiser import Denoiser
+from lo_theory.oracle import Posterior
 
 EXPERIMENT = "task_error"
 KL = "kl_nats"
 SQUARED = "squared_log_ratio"
 INFINITE = "infinite_share"
-
-
-@runtime_checkable
-class Posterior(Protocol):
-    """The exact posterior in NumPy: tokens (B, L) -> log-probabilities (B, L, V) in nats."""
-
-    def log_marginals(self, tokens: Integer[np.ndarray, "B L"]) -> Float64[np.ndarray, "B L V"]:
-        """See ``lo_theory.posterior``."""
-        ...
 
 
 def task_error(

@@ -13,7 +13,10 @@ if TYPE_CHECKING:
     from lo_theory.checkpoint import load_network
     from lo_theory.decoding import Decoder, decode, in_order, margin, top_probability, vanilla
     from lo_theory.denoiser import Denoiser
+    from lo_theory.elimination import EliminatedPosterior
     from lo_theory.estimate import Estimate
+    from lo_theory.exact import exact_posterior
+    from lo_theory.gf2 import ParityPosterior
     from lo_theory.learners import CausalDenoiser, MaskedDenoiser
     from lo_theory.likelihood import chain_nll, entropy_gap, exact_nelbo, monte_carlo_nelbo
     from lo_theory.network import NetworkConfig, Transformer
@@ -28,6 +31,7 @@ _HOME = {
     "CausalDenoiser": "learners",
     "Decoder": "decoding",
     "Denoiser": "denoiser",
+    "EliminatedPosterior": "elimination",
     "EnumeratedPosterior": "posterior",
     "Estimate": "estimate",
     "FixedRows": "source",
@@ -36,6 +40,7 @@ _HOME = {
     "MaskedDenoiser": "learners",
     "MaskedObjective": "objective",
     "NetworkConfig": "network",
+    "ParityPosterior": "gf2",
     "PosteriorDenoiser": "oracle",
     "TrainConfig": "training",
     "TrainingDiverged": "training",
@@ -44,6 +49,7 @@ _HOME = {
     "decode": "decoding",
     "entropy_gap": "likelihood",
     "exact_nelbo": "likelihood",
+    "exact_posterior": "exact",
     "in_order": "decoding",
     "load_network": "checkpoint",
     "margin": "decoding",
@@ -59,6 +65,7 @@ __all__ = [
     "CausalDenoiser",
     "Decoder",
     "Denoiser",
+    "EliminatedPosterior",
     "EnumeratedPosterior",
     "Estimate",
     "FixedRows",
@@ -67,6 +74,7 @@ __all__ = [
     "MaskedDenoiser",
     "MaskedObjective",
     "NetworkConfig",
+    "ParityPosterior",
     "PosteriorDenoiser",
     "TrainConfig",
     "TrainingDiverged",
@@ -75,6 +83,7 @@ __all__ = [
     "decode",
     "entropy_gap",
     "exact_nelbo",
+    "exact_posterior",
     "in_order",
     "load_network",
     "margin",

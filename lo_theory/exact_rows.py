@@ -5,12 +5,15 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Float64, Int64
 
-from lo_theory.bucket_tree import Forest, collect, eliminate, new_forest, plan
+from lo_theory.bucket_tree import eliminate, new_buckets
 from lo_theory.compiled import kernel
+from lo_theory.elimination_order import Forest, new_forest, new_graph, plan
 from lo_theory.factors import Factors
-from lo_theory.joint_queries import calibrate, draw, joint, new_query, pick
-from lo_theory.reduction import Scope, Ties, advance, first, look, new_scope, new_ties, settle
+from lo_theory.joint_queries import Query, calibrate, draw, joint, new_query, pick
+from lo_theory.reduction import settle
+from lo_theory.remainder import collect, new_remainder
 from lo_theory.tables import grown
+from lo_theory.ties import Scope, Ties, advance, first, look, new_scope, new_ties, settled_index
 
 DONE, IMPOSSIBLE, TOO_WIDE, TOO_LARGE = 0, 1, 2, 3
 
@@ -35,68 +38,100 @@ def solve(
     arity = 1
     for j in range(n_observations):
         arity = max(arity, factors.scope_start[j + 1] - factors.scope_start[j])
-    ties, scope = new_ties(n, m, n_observations), new_scope(arity, m)
-    forest, query = new_forest(n, m, n_observations, arity), new_query(n)
-    factor_pool, conditionals, messages, clusters = np.empty(64), np.empty(64), np.empty(64), np.empty(64)
-    buffers = (np.empty(64), np.empty(64))
-    separator = np.empty(64)
-    root_marginals, choice, asked = np.empty((n, m)), np.empty(n, np.int64), np.empty(arity, np.int64)
+    ties, scope, remainder = (
+        new_ties(n, m, n_observations),
+        new_scope(arity, m),
+        new_remainder(n, m, n_observations, arity),
+    )
+    graph, forest, buckets, query = new_graph(0), new_forest(0), new_buckets(n, n_observations), new_query(n)
+    factor_pool, conditionals, messages, joints = np.empty(64), np.empty(64), np.empty(64), np.empty(64)
+    buffers, choice = (np.empty(64), np.empty(64)), np.empty(n, np.int64)
+    root_marginals = np.empty((n, m))
     for row in range(len(tokens)):
-        if not settle(factors, tokens[row], mask_id, ties, scope):
+        line = tokens[row]
+        if not settle(factors, line, mask_id, ties, scope):
             return IMPOSSIBLE, row, 0, 0.0
-        roots, count, constant, factor_pool = collect(factors, tokens[row], mask_id, ties, scope, forest, factor_pool)
-        width, entries = plan(forest, roots, count)
-        if width > max_width or entries > max_entries:
-            return TOO_WIDE, row, width, entries
+        roots, count, constant, factor_pool = collect(factors, line, mask_id, ties, scope, remainder, factor_pool)
+        if roots > len(forest.size):
+            graph, forest = new_graph(min(n, 2 * roots)), new_forest(min(n, 2 * roots))
+        width, entries = plan(remainder, roots, count, graph, forest, max_width)
+        if width > max_width or 3 * entries > max_entries:
+            return TOO_WIDE, row, width, 3 * entries
         conditionals, messages = grown(conditionals, int(entries)), grown(messages, int(entries))
-        total = eliminate(
-            forest, roots, count, factor_pool, conditionals, messages,
-            query.left, query.shape, query.digits, query.left_of,
-        )  # fmt: skip
-        if total + constant == -np.inf:
+        constant += eliminate(remainder, roots, count, factor_pool, forest, buckets, conditionals, messages)
+        if constant == -np.inf:
             return IMPOSSIBLE, row, 0, 0.0
         if len(log_evidence):
-            log_evidence[row] = total + constant
+            log_evidence[row] = constant
         if len(samples):
-            draw(forest, roots, conditionals, uniform[row], choice)
-            _write_sample(factors, tokens[row], mask_id, ties, scope, forest, uniform[row], choice, samples[row])
+            draw(forest, roots, conditionals, remainder.latent, uniform[row], choice)
+            _write_sample(factors, line, mask_id, ties, remainder.number, uniform[row], choice, samples[row])
         if len(marginals):
-            clusters = grown(clusters, int(entries))
-            separator = calibrate(forest, roots, conditionals, clusters, root_marginals, separator, query)
-            _write_latents(factors, ties, forest, root_marginals, marginals[row])
-            for j in range(n_observations):
-                if tokens[row, factors.observation_position[j]] != mask_id:
-                    continue
-                out = marginals[row, factors.observation_position[j]]
-                d, base = look(factors, ties, j, scope)
-                if d == 0:
-                    _receive(factors, j, base, 1.0, out)
-                    continue
-                for a in range(d):
-                    asked[a] = forest.number[scope.roots[a]]
-                if d == 1:
-                    for i in range(scope.sizes[0]):
-                        _receive(factors, j, base + scope.offsets[0, i], root_marginals[asked[0], i], out)
-                    continue
-                too_large, buffers = joint(forest, asked, d, conditionals, clusters, buffers, query, max_entries)
-                if too_large:
-                    return TOO_LARGE, row, width, float(too_large)
-                _spread(factors, j, base, d, scope, forest, query.axes, buffers[0], out)
-            _normalise_rows(factors, marginals[row])
+            joints = grown(joints, int(entries))
+            buffers = calibrate(forest, roots, conditionals, joints, root_marginals, buffers, query)
+            _write_latents(factors, ties, remainder.number, root_marginals, marginals[row])
+            too_large, buffers = _write_observations(
+                factors, line, mask_id, ties, scope, remainder.number, forest,
+                conditionals, joints, root_marginals, buffers, query, max_entries, marginals[row],
+            )  # fmt: skip
+            if too_large:
+                return TOO_LARGE, row, width, too_large
+            _finish(line, mask_id, marginals[row])
     return DONE, 0, 0, 0.0
+
+
+@kernel
+def _write_observations(
+    factors: Factors,
+    tokens: Int64[np.ndarray, "L"],
+    mask_id: int,
+    ties: Ties,
+    scope: Scope,
+    number: Int64[np.ndarray, "N"],
+    forest: Forest,
+    conditionals: Float64[np.ndarray, "n"],
+    joints: Float64[np.ndarray, "n"],
+    root_marginals: Float64[np.ndarray, "R m"],
+    buffers: tuple[Float64[np.ndarray, "s"], Float64[np.ndarray, "s"]],
+    query: Query,
+    max_entries: int,
+    out: Float64[np.ndarray, "L V"],
+) -> tuple[float, tuple[Float64[np.ndarray, "s"], Float64[np.ndarray, "s"]]]:
+    """Marginals of the masked observations; returns (entries of a joint beyond the limit or 0, the buffers)."""
+    asked = np.empty(len(scope.roots), np.int64)
+    for j in range(len(factors.alphabet)):
+        if tokens[factors.observation_position[j]] != mask_id:
+            continue
+        line = out[factors.observation_position[j]]
+        index = settled_index(factors.scope_start, factors.scope, factors.stride, ties.only, j)
+        if index >= 0:
+            _receive(factors, j, index, 1.0, line)
+            continue
+        count, base = look(factors, ties, j, scope)
+        for a in range(count):
+            asked[a] = number[scope.roots[a]]
+        if count == 1:
+            for i in range(scope.sizes[0]):
+                _receive(factors, j, base + scope.offsets[0, i], root_marginals[asked[0], i], line)
+            continue
+        too_large, buffers = joint(forest, asked, count, conditionals, joints, buffers, query, max_entries)
+        if too_large:
+            return too_large, buffers
+        _spread(factors, j, base, count, scope, number, query.axes, buffers[0], line)
+    return 0.0, buffers
 
 
 @kernel
 def _write_latents(
     factors: Factors,
     ties: Ties,
-    forest: Forest,
+    number: Int64[np.ndarray, "N"],
     root_marginals: Float64[np.ndarray, "R m"],
     out: Float64[np.ndarray, "L V"],
 ) -> None:
     for latent in range(len(ties.root)):
         root, i = ties.root[latent], 0
-        v = forest.number[root]
+        v = number[root]
         for x in range(ties.value.shape[1]):
             if ties.alive[root, x]:
                 p = 1.0 if v < 0 else root_marginals[v, i]
@@ -111,7 +146,7 @@ def _spread(
     base: int,
     count: int,
     scope: Scope,
-    forest: Forest,
+    number: Int64[np.ndarray, "N"],
     axes: Int64[np.ndarray, "R"],
     table: Float64[np.ndarray, "s"],
     out: Float64[np.ndarray, "V"],
@@ -121,7 +156,7 @@ def _spread(
     stride = 1
     for k in range(count - 1, -1, -1):
         for a in range(count):
-            if forest.number[scope.roots[a]] == axes[k]:
+            if number[scope.roots[a]] == axes[k]:
                 stride_of[a] = stride
                 stride *= scope.sizes[a]
                 break
@@ -149,15 +184,18 @@ def _receive(factors: Factors, observation: int, index: int, p: float, out: Floa
 
 
 @kernel
-def _normalise_rows(factors: Factors, out: Float64[np.ndarray, "L V"]) -> None:
-    """Take off the rounding of the sums, so that each distribution sums to one."""
+def _finish(tokens: Int64[np.ndarray, "L"], mask_id: int, out: Float64[np.ndarray, "L V"]) -> None:
+    """Point masses at visible tokens; elsewhere take off the rounding of the sums, so that they are one."""
     for i in range(len(out)):
+        if tokens[i] != mask_id:
+            out[i] = 0.0
+            out[i, tokens[i]] = 1.0
+            continue
         total = 0.0
         for x in range(out.shape[1]):
             total += out[i, x]
-        if total != 1.0 and total > 0.0:
-            for x in range(out.shape[1]):
-                out[i, x] /= total
+        for x in range(out.shape[1]):
+            out[i, x] /= total
 
 
 @kernel
@@ -166,8 +204,7 @@ def _write_sample(
     tokens: Int64[np.ndarray, "L"],
     mask_id: int,
     ties: Ties,
-    scope: Scope,
-    forest: Forest,
+    number: Int64[np.ndarray, "N"],
     uniform: Float64[np.ndarray, "L"],
     choice: Int64[np.ndarray, "R"],
     out: Int64[np.ndarray, "L"],
@@ -176,7 +213,7 @@ def _write_sample(
     out[:] = tokens
     for latent in range(len(ties.root)):
         root, i = ties.root[latent], 0
-        v = forest.number[root]
+        v = number[root]
         for x in range(ties.value.shape[1]):
             if ties.alive[root, x]:
                 if v < 0 or i == choice[v]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float64, Int64, Integer
+from jaxtyping import Float64, Int32, Int64, Integer
 
 from generators.distribution import LODistribution
 from generators.observation import ObservationFunction, noiseless_tables
@@ -25,7 +25,7 @@ class Factors(NamedTuple):
     scope: Int64[np.ndarray, "K"]
     stride: Int64[np.ndarray, "K"]
     table_start: Int64[np.ndarray, "P"]
-    codes: Int64[np.ndarray, "T"]
+    codes: Int32[np.ndarray, "T"]
     alphabet: Int64[np.ndarray, "P"]
     log_kept: Float64[np.ndarray, "P"]  # log Q(y | z) for y = z
     log_replaced: Float64[np.ndarray, "P"]  # log Q(y | z) for y != z
@@ -46,7 +46,7 @@ def local_factors(distribution: LODistribution) -> Factors:
     for function in distribution.functions:
         for table, scope in zip(observation_tables(function), function.scopes, strict=True):
             needed = _axes_that_matter(table)
-            tables.append(table[tuple(slice(None) if i in needed else 0 for i in range(table.ndim))])
+            tables.append(np.asarray(table[tuple(slice(None) if i in needed else 0 for i in range(table.ndim))]))
             scopes.append(np.asarray(scope, dtype=np.int64)[needed])
     codes, table_start = _pooled(tables)
     arity = np.array([len(scope) for scope in scopes], dtype=np.int64)
@@ -86,7 +86,7 @@ def observation_tables(function: ObservationFunction) -> list[np.ndarray]:
 
 
 def checked_tokens(tokens: Integer[np.ndarray, "B L"], length: int, vocabulary: int) -> Int64[np.ndarray, "B L"]:
-    """Tokens as int64; ValueError on another length or a token that is neither in ``range(vocabulary)`` nor the mask."""
+    """Tokens as int64; ValueError on another length or a token outside ``range(vocabulary + 1)``."""
     tokens = np.asarray(tokens)
     if tokens.ndim != 2 or tokens.shape[1] != length:
         raise ValueError(f"tokens must have shape (B, {length}); got {tokens.shape}.")
@@ -102,18 +102,19 @@ def _axes_that_matter(table: np.ndarray) -> list[int]:
     return [axis for axis in range(table.ndim) if (table != table.take([0], axis=axis)).any()]
 
 
-def _pooled(tables: list[np.ndarray]) -> tuple[Int64[np.ndarray, "T"], Int64[np.ndarray, "P"]]:
+def _pooled(tables: list[np.ndarray]) -> tuple[Int32[np.ndarray, "T"], Int64[np.ndarray, "P"]]:
     """All tables end to end, equal ones once, and where each begins."""
     starts: dict[tuple[tuple[int, ...], bytes], int] = {}
     pieces, table_start, end = [], [], 0
     for table in tables:
-        key = (table.shape, np.ascontiguousarray(table, dtype=np.int64).tobytes())
+        flat = table.ravel().astype(np.int32)
+        key = (table.shape, flat.tobytes())
         if key not in starts:
             starts[key] = end
-            pieces.append(table.ravel().astype(np.int64))
+            pieces.append(flat)
             end += table.size
         table_start.append(starts[key])
-    return np.concatenate([*pieces, np.empty(0, dtype=np.int64)]), np.array(table_start, dtype=np.int64)
+    return np.concatenate([*pieces, np.empty(0, dtype=np.int32)]), np.array(table_start, dtype=np.int64)
 
 
 def _strides(table: np.ndarray) -> Int64[np.ndarray, "k"]:

@@ -7,8 +7,8 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float64, Int64
 
-from lo_theory.bucket_tree import Forest
 from lo_theory.compiled import kernel
+from lo_theory.elimination_order import Forest
 from lo_theory.tables import contract, grown
 
 
@@ -45,15 +45,16 @@ def calibrate(
     forest: Forest,
     roots: int,
     conditionals: Float64[np.ndarray, "n"],
-    clusters: Float64[np.ndarray, "n"],
+    joints: Float64[np.ndarray, "n"],
     marginals: Float64[np.ndarray, "R m"],
-    buffer: Float64[np.ndarray, "s"],
+    buffers: tuple[Float64[np.ndarray, "s"], Float64[np.ndarray, "s"]],
     query: Query,
-) -> Float64[np.ndarray, "s"]:
-    """From the last root to the first: joint of every cluster into ``clusters``, of every root into ``marginals``.
+) -> tuple[Float64[np.ndarray, "s"], Float64[np.ndarray, "s"]]:
+    """From the last root to the first: joint of every cluster into ``joints``, of every root into ``marginals``.
 
-    Returns the buffer, which may have grown.
+    Returns the buffers, which may have grown.
     """
+    buffer, other = buffers
     for step in range(roots - 1, -1, -1):
         v = forest.sequence[step]
         width, size, start = forest.width[v], forest.size[v], forest.table_start[v]
@@ -64,19 +65,19 @@ def calibrate(
             buffer[0] = 1.0
         else:
             buffer = grown(buffer, separators)
-            _separator(forest, v, clusters, buffer, query)
+            _separator(forest, v, joints, buffer, query)
         marginals[v, :size] = 0.0
         for s in range(separators):
             for i in range(size):
                 at = start + s * size + i
-                clusters[at] = conditionals[at] * buffer[s]
-                marginals[v, i] += clusters[at]
-    return buffer
+                joints[at] = conditionals[at] * buffer[s]
+                marginals[v, i] += joints[at]
+    return buffer, other
 
 
 @kernel
 def _separator(
-    forest: Forest, v: int, clusters: Float64[np.ndarray, "n"], out: Float64[np.ndarray, "s"], query: Query
+    forest: Forest, v: int, joints: Float64[np.ndarray, "n"], out: Float64[np.ndarray, "s"], query: Query
 ) -> None:
     """Joint of the separator of v: it lies in the cluster of its parent."""
     u = forest.parent[v]
@@ -96,7 +97,7 @@ def _separator(
             query.left_of[w] = 0
             axes += 1
     one = np.ones(1)
-    table = clusters[forest.table_start[u] :]
+    table = joints[forest.table_start[u] :]
     contract(out, table, query.left, one, query.right, query.shape, forest.width[v], axes, query.digits)
 
 
@@ -106,11 +107,11 @@ def joint(
     asked: Int64[np.ndarray, "d"],
     count: int,
     conditionals: Float64[np.ndarray, "n"],
-    clusters: Float64[np.ndarray, "n"],
+    joints: Float64[np.ndarray, "n"],
     buffers: tuple[Float64[np.ndarray, "s"], Float64[np.ndarray, "s"]],
     query: Query,
     max_entries: int,
-) -> tuple[int, tuple[Float64[np.ndarray, "s"], Float64[np.ndarray, "s"]]]:
+) -> tuple[float, tuple[Float64[np.ndarray, "s"], Float64[np.ndarray, "s"]]]:
     """Joint of ``count`` distinct roots, C-ordered over ``query.axes[:count]``, in the first of the returned buffers.
 
     Climbs from the first root to be eliminated: multiplies the conditionals in and sums out, until what is left to come
@@ -122,8 +123,8 @@ def joint(
     for a in range(count):
         query.asked[asked[a]] = query.pending[asked[a]] = True
         query.open[a] = asked[a]
-    too_large = 0
-    while open_count and not too_large:
+    too_large = 0.0
+    while open_count:
         v = query.open[0]
         for a in range(1, open_count):
             if forest.rank[query.open[a]] < forest.rank[v]:
@@ -133,8 +134,8 @@ def joint(
         if entries > max_entries:
             too_large = entries
             break
-        spare = grown(spare, entries)
-        other = clusters if closes else conditionals
+        spare = grown(spare, int(entries))
+        other = joints if closes else conditionals
         factor = other[forest.table_start[v] :]
         contract(spare, table, query.left, factor, query.right, query.shape, kept, union, query.digits)
         table, spare = spare, table
@@ -161,8 +162,8 @@ def _closes(forest: Forest, v: int, open_count: int, query: Query) -> bool:
 
 
 @kernel
-def _arrange(forest: Forest, v: int, closes: bool, axes: int, query: Query) -> tuple[int, int, int]:
-    """Axes of (table so far) x (factor of v), those that stay first: (how many stay, all of them, entries)."""
+def _arrange(forest: Forest, v: int, closes: bool, axes: int, query: Query) -> tuple[int, int, float]:
+    """Axes of (table so far) x (factor of v), those to stay first: how many stay, how many in all, entries to stay."""
     stride = 1
     for a in range(axes - 1, -1, -1):
         query.left_of[query.axes[a]] = stride
@@ -171,7 +172,7 @@ def _arrange(forest: Forest, v: int, closes: bool, axes: int, query: Query) -> t
     for a in range(forest.width[v], -1, -1):
         query.right_of[forest.cluster[v, a]] = stride
         stride *= forest.size[forest.cluster[v, a]]
-    union, kept, entries = 0, 0, 1
+    union, kept, entries = 0, 0, 1.0
     for summed in range(2):
         for a in range(axes + forest.width[v] + 1):
             u = query.axes[a] if a < axes else forest.cluster[v, a - axes]
@@ -181,13 +182,15 @@ def _arrange(forest: Forest, v: int, closes: bool, axes: int, query: Query) -> t
             query.seen[u] = True
             query.union[union], query.shape[union] = u, forest.size[u]
             query.left[union], query.right[union] = query.left_of[u], query.right_of[u]
-            union, entries = union + 1, entries * forest.size[u]
+            union += 1
+            if summed == 0:
+                entries *= forest.size[u]
         if summed == 0:
             kept = union
     for a in range(union):
         u = query.union[a]
         query.seen[u], query.left_of[u], query.right_of[u] = False, 0, 0
-    return kept, union, entries
+    return kept, union, float(entries)
 
 
 @kernel
@@ -216,6 +219,7 @@ def draw(
     forest: Forest,
     roots: int,
     conditionals: Float64[np.ndarray, "n"],
+    latent: Int64[np.ndarray, "N"],
     uniform: Float64[np.ndarray, "N"],
     choice: Int64[np.ndarray, "R"],
 ) -> None:
@@ -227,7 +231,7 @@ def draw(
             u = forest.cluster[v, a]
             at = at * forest.size[u] + choice[u]
         start = forest.table_start[v] + at * forest.size[v]
-        choice[v] = pick(conditionals[start : start + forest.size[v]], uniform[forest.latent[v]])
+        choice[v] = pick(conditionals[start : start + forest.size[v]], uniform[latent[v]])
 
 
 @kernel

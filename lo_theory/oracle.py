@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+from typing import Protocol, runtime_checkable
+
+import numpy as np
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Float, Float64, Int64, Integer
 from torch import Tensor
 
-from lo_theory.posterior import EnumeratedPosterior
+
+@runtime_checkable
+class Posterior(Protocol):
+    """An exact posterior on NumPy arrays, however it is computed."""
+
+    length: int
+    vocabulary: int
+
+    def log_marginals(self, tokens: Integer[np.ndarray, "B L"]) -> Float64[np.ndarray, "B L V"]:
+        """Log posterior of every token in nats."""
+        ...
 
 
 class PosteriorDenoiser:
@@ -16,7 +29,7 @@ class PosteriorDenoiser:
         posterior: has ``length``, ``vocabulary`` and ``log_marginals`` on NumPy arrays.
     """
 
-    def __init__(self, posterior: EnumeratedPosterior) -> None:
+    def __init__(self, posterior: Posterior) -> None:
         self.posterior = posterior
         self.length, self.vocabulary = posterior.length, posterior.vocabulary
 

@@ -58,24 +58,27 @@ def contract(
     kept: int,
     axes: int,
     digits: Int64[np.ndarray, "d"],
-) -> int:
+) -> None:
     """Write ``sum left * right`` to ``out``, C-ordered over the first ``kept`` of ``axes`` axes; the others are summed.
 
-    Returns the number of entries written. A stride is 0 where an operand lacks the axis.
+    A stride is 0 where an operand lacks the axis.
     """
     digits[:axes] = 0
-    entries, terms = 1, 1
+    entries, terms, last = 1, 1, axes - 1
     for axis in range(axes):
         if axis < kept:
             entries *= shape[axis]
         else:
             terms *= shape[axis]
+    run = shape[last] if kept < axes else 1  # the innermost sum has a loop of its own
+    carry = last - 1 if kept < axes else last
     a, b = 0, 0
     for entry in range(entries):
         total = 0.0
-        for _ in range(terms):
-            total += left[a] * right[b]
-            axis = axes - 1
+        for _ in range(terms // run):
+            for i in range(run):
+                total += left[a + i * left_strides[last]] * right[b + i * right_strides[last]]
+            axis = carry
             while axis >= 0:
                 digits[axis] += 1
                 a += left_strides[axis]
@@ -87,4 +90,3 @@ def contract(
                 digits[axis] = 0
                 axis -= 1
         out[entry] = total
-    return entries

@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from analysis.commands.workspace import TrainedModel, load_model
+from analysis.commands.workspace import TrainedModel, load_model, require_at_least
 from analysis.likelihood_gap import chain_nats, likelihood_gap, order_averaged_nats
 from analysis.order_accuracy import generate, order_accuracy, three_rules
 from analysis.rows import Row, Subject, write_csv
 from analysis.task_error import task_error
 from lo_theory.decoding import in_order
-from lo_theory.posterior import EnumeratedPosterior
+from lo_theory.exact import exact_posterior
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +36,8 @@ class Evaluate:
 
     def run(self) -> None:
         """Measure, print the summary, write the table."""
+        require_at_least(1, rows=self.rows)
+        require_at_least(0, sample_seed=self.sample_seed)
         model = load_model(self.model)
         about = Subject(
             distribution=self.model.name,
@@ -66,7 +68,7 @@ class Evaluate:
             generated, calls = generate(model.denoiser, decoder, self.rows, generator)
             yield from order_accuracy(generated, distribution, about=about, decoder=name, calls=calls)
         try:
-            posterior = EnumeratedPosterior(distribution)
+            posterior = exact_posterior(distribution)
         except ValueError as error:
             print(f"task error not measured: {error}")
             return

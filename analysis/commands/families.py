@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from analysis.commands.workspace import read_distribution
 from generators.distribution import LODistribution
 from generators.families import local_hash, logic_rules, nae_sat, random_logic, random_slabs, sparse_parity, whole_hash
-from generators.storage import read_json
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -221,7 +221,7 @@ class FromFile:
 
     def build(self) -> LODistribution:
         """The distribution; ValueError if the file holds none."""
-        return LODistribution.from_json(read_json(self.path))
+        return read_distribution(self.path)
 
 
 Family = NaeSat | LocalHash | WholeHash | RandomLogic | Rules | SparseParity | RandomSlabs | FromFile

@@ -8,6 +8,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from analysis.commands.families import Family
+from analysis.commands.workspace import require_at_least
 from generators.dataset import Columns, FileFormat, write_dataset
 
 
@@ -37,6 +38,8 @@ class Generate:
 
     def run(self) -> None:
         """Write the dataset and say what it is."""
+        require_at_least(1, rows=self.rows, jobs=self.jobs, shard_rows=self.shard_rows)
+        require_at_least(0, sample_seed=self.sample_seed)
         distribution = self.distribution.build()
         with tqdm(total=self.rows, unit="row", unit_scale=True, disable=None) as bar:
 

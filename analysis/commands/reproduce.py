@@ -9,6 +9,7 @@ from typing import Literal
 
 from tyro.conf import Positional
 
+from analysis.commands.workspace import require_at_least, usable_device
 from analysis.hardness import HardnessExperiment
 from analysis.scales import ScaleName
 
@@ -35,6 +36,8 @@ class Reproduce:
 
     def run(self) -> None:
         """Run it and say where the report is."""
+        require_at_least(1, jobs=self.jobs)
+        usable_device(self.device)
         directory = self.out or Path("runs") / f"{self.name}-{self.scale}"
         experiment = _EXPERIMENTS[self.name](scale=self.scale, directory=directory, jobs=self.jobs, device=self.device)
         print(f"report: {experiment.run()}")

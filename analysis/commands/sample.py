@@ -10,13 +10,13 @@ from typing import Literal
 import numpy as np
 import torch
 
-from analysis.commands.workspace import load_model
+from analysis.commands.workspace import load_model, require_at_least
 from analysis.order_accuracy import generate
 from generators.storage import write_atomic
 from lo_theory.agreement import observation_agreement
 from lo_theory.decoding import Decoder, in_order, margin, top_probability, vanilla
+from lo_theory.exact import exact_posterior
 from lo_theory.oracle import PosteriorDenoiser
-from lo_theory.posterior import EnumeratedPosterior
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,8 +43,10 @@ class Sample:
 
     def run(self) -> None:
         """Generate, print or write, and say how many observations agree with the generated latents."""
+        require_at_least(1, n=self.n, per_step=self.per_step)
+        require_at_least(0, seed=self.seed)
         model = load_model(self.model)
-        denoiser = PosteriorDenoiser(EnumeratedPosterior(model.distribution)) if self.exact else model.denoiser
+        denoiser = PosteriorDenoiser(exact_posterior(model.distribution)) if self.exact else model.denoiser
         decoder = self._decoder(model.distribution.length)
         if model.order is not None and not self.exact:
             decoder = in_order(model.order)
@@ -63,8 +65,6 @@ class Sample:
         )
 
     def _decoder(self, length: int) -> Decoder:
-        if self.per_step < 1:
-            raise ValueError(f"--per-step must be at least 1; got {self.per_step}.")
         blind = vanilla(None if self.per_step == 1 else max(1, length // self.per_step))
         return {
             "vanilla": blind,

@@ -11,13 +11,13 @@ import numpy as np
 import torch
 
 from analysis.commands.families import Family
-from analysis.commands.workspace import save_distribution
+from analysis.commands.workspace import require_at_least, save_distribution, usable_device
 from generators.distribution import LODistribution
 from lo_theory.network import Mlp, NetworkConfig, Positions, Transformer
 from lo_theory.objective import AutoregressiveObjective, MaskedObjective, Objective, likelihood, per_mask
 from lo_theory.orders import closer, much_closer, uniform
 from lo_theory.source import FixedRows, FreshRows, RowSource
-from lo_theory.training import TrainConfig, train
+from lo_theory.training import TrainConfig, check_fit, train
 
 Learner = Literal["mdm", "natural", "reversed", "closer", "much-closer", "uniform"]
 
@@ -89,6 +89,8 @@ class Train:
 
     def run(self) -> None:
         """Train, and say where the checkpoint is."""
+        require_at_least(1, steps=self.steps, batch_size=self.batch_size, train_rows=self.train_rows)
+        require_at_least(0, order_seed=self.order_seed, sample_seed=self.sample_seed, seed=self.seed)
         distribution = self.distribution.build()
         objective = self._objective(distribution)
         config = NetworkConfig(
@@ -97,12 +99,12 @@ class Train:
             causal=objective.causal,
             **vars(self.network),
         )
-        network = Transformer(config, torch.Generator().manual_seed(self.seed)).to(self.device)
+        network = Transformer(config, torch.Generator().manual_seed(self.seed)).to(usable_device(self.device))
         training = TrainConfig(steps=self.steps, learning_rate=self.learning_rate, seed=self.seed)
-        save_distribution(distribution, self.out)
-        result = train(
-            network, objective, self._source(distribution), training, directory=self.out, resume=not self.restart
-        )
+        source = self._source(distribution)
+        check_fit(network, objective, source)
+        save_distribution(distribution, self.out, replace=self.restart)  # after all that can be refused without it
+        result = train(network, objective, source, training, directory=self.out, resume=not self.restart)
         last = result.history[-1]
         print(
             f"{result.checkpoint}: {last.step} steps, {last.tokens} tokens, {last.flops:.3g} FLOPs, "

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from generators.codec import array_from_json
 from generators.distribution import LODistribution
@@ -31,17 +32,55 @@ class TrainedModel:
     order: np.ndarray | None
 
 
-def save_distribution(distribution: LODistribution, directory: Path) -> None:
+def require_at_least(least: int, **options: int | None) -> None:
+    """Raise ValueError, naming the option as it is typed, if one is given and too small."""
+    for name, value in options.items():
+        if value is not None and value < least:
+            raise ValueError(f"--{name.replace('_', '-')} must be at least {least}; got {value}.")
+
+
+def usable_device(name: str) -> torch.device:
+    """The device of that name, once it is known to work.
+
+    Raises:
+        ValueError: torch does not know it or cannot use it here.
+    """
+    try:
+        return torch.empty(0, device=name).device
+    except (RuntimeError, AssertionError, NotImplementedError) as error:  # an AssertionError: a build without CUDA
+        reason = str(error).splitlines()[0]
+        raise ValueError(f"--device {name} cannot be used: {reason}. Leave it out to use the cpu.") from error
+
+
+def read_distribution(path: Path) -> LODistribution:
+    """The distribution in a JSON file.
+
+    Raises:
+        OSError: as the system reports it.
+        ValueError: the file holds none; the message names it.
+    """
+    form = read_json(path)
+    if not isinstance(form, dict):
+        raise ValueError(f"{path} holds no distribution: its JSON form is an object; got {form!r:.40}.")
+    try:
+        return LODistribution.from_json(form)
+    except ValueError as error:
+        raise ValueError(f"{path} holds no distribution: {error}") from error
+
+
+def save_distribution(distribution: LODistribution, directory: Path, *, replace: bool = False) -> None:
     """Write ``distribution.json`` beside the checkpoint.
 
+    Args:
+        replace: also over another distribution, because the model there is thrown away.
     Raises:
         ValueError: the directory already holds another distribution.
     """
     path = directory / DISTRIBUTION_NAME
-    if path.exists() and (there := LODistribution.from_json(read_json(path))) != distribution:
+    if not replace and path.exists() and (there := read_distribution(path)) != distribution:
         raise ValueError(
             f"{directory} holds a model of distribution {there.fingerprint}, not {distribution.fingerprint}. "
-            "Choose another directory with --out."
+            "Choose another directory with --out, or throw that model away with --restart."
         )
     write_json_atomic(path, distribution.to_json())
 
@@ -58,7 +97,7 @@ def load_model(directory: Path) -> TrainedModel:
             f"{directory} holds no {DISTRIBUTION_NAME}; train a model there first: "
             f"lo-theory train --out {directory} ..."
         )
-    distribution = LODistribution.from_json(read_json(directory / DISTRIBUTION_NAME))
+    distribution = read_distribution(directory / DISTRIBUTION_NAME)
     checkpoint = load_checkpoint(directory / CHECKPOINT_NAME, distribution.fingerprint)
     network = checkpoint.build_network()
     if not network.config.causal:

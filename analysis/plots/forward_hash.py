@@ -33,7 +33,7 @@ def draw_forward_hash(rows: Sequence[Row]) -> Figure:
             "a coin, log 2", (1.0, math.log(2)), xycoords=("axes fraction", "data"), xytext=(0, 3),
             textcoords="offset points", ha="right", color=GREY, fontsize=8,
         )  # fmt: skip
-        axes.set_ylim(-0.02, 0.8)
+        axes.set_ylim(-0.02, max([0.8, *(1.05 * row.interval[1] for row in rows if math.isfinite(row.value))]))
         axes.set_xlim(left=0)
         axes.set_xlabel("training steps")
         axes.set_ylabel("nats per observation,\nlatents given")
