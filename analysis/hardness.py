@@ -7,9 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import joblib
-from tqdm import tqdm
-
+from analysis.experiment import run_units, write_tables
 from analysis.forward_hash import forward_hash_units
 from analysis.hardness_report import build_report
 from analysis.learners import learner_units
@@ -23,11 +21,9 @@ from analysis.plots import (
 )
 from analysis.plots.style import SavedFigure
 from analysis.report import write_report
-from analysis.rows import Row, write_csv
+from analysis.rows import Row
 from analysis.scales import DISTRIBUTIONS, SCALES, ScaleName
-from analysis.store import RowStore, StoredUnit
-from analysis.units import UNITS, Unit, finish
-from generators.storage import write_json_atomic
+from analysis.units import Unit
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,39 +51,13 @@ class HardnessExperiment:
     def run(self) -> Path:
         """Compute what is missing, draw the figures, write tables and report; returns the report's file."""
         started = time.perf_counter()
-        self._compute()
-        units = RowStore(self.directory / UNITS).units(self.units)
+        name = f"hardness {self.scale}"
+        units = run_units(self.units, self.directory, name=name, jobs=self.jobs, device=self.device)
         rows = [row for unit in units for row in unit.rows]
         figures = draw_figures(rows, self.directory / "figures", self.scale)
         write_tables(units, self.directory / "tables")
         report = build_report(rows, units, figures, scale=self.scale, minutes=(time.perf_counter() - started) / 60)
         return write_report(self.directory, report)
-
-    def _compute(self) -> None:
-        jobs = self.jobs or (1 if self.device != "cpu" else joblib.cpu_count())
-        tasks = [joblib.delayed(run_one)(unit, self.directory, self.device) for unit in self.units]
-        parallel = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered")
-        with tqdm(total=len(tasks), unit="unit", desc=f"hardness {self.scale}", disable=None) as bar:
-            for number, finished in enumerate(parallel(tasks), start=1):
-                bar.update()
-                bar.write(f"{number:3}/{len(tasks)} {finished}")
-
-
-def write_tables(units: Sequence[StoredUnit], directory: Path) -> None:
-    """A CSV file of rows per experiment, and ``provenance.json``: how each unit was configured, run and when."""
-    rows = [row for unit in units for row in unit.rows]
-    for experiment in dict.fromkeys(row.experiment for row in rows):
-        write_csv(directory / f"{experiment}.csv", [row for row in rows if row.experiment == experiment])
-    write_json_atomic(
-        directory / "provenance.json", [{"config": unit.config, "provenance": unit.provenance} for unit in units]
-    )
-
-
-def run_one(unit: Unit, directory: Path, device: str) -> str:
-    """Finish one unit and say which; what a worker process does."""
-    started = time.perf_counter()
-    rows = finish(unit, directory, device)
-    return f"{unit.label}: {len(rows)} rows, {time.perf_counter() - started:.0f} s"
 
 
 def draw_figures(rows: Sequence[Row], directory: Path, scale: ScaleName) -> dict[str, SavedFigure]:

@@ -10,6 +10,17 @@ from jaxtyping import Float64, Integer, UInt8, UInt64
 _WORDS_PER_COUNTER = 4  # Philox yields four 64-bit words for each step of its counter
 
 
+def structure_rng(structure_seed: int, tag: int) -> np.random.Generator:
+    """The generator of one kind of structure, named by ``tag``: scopes, rules, directions and so on do not share draws.
+
+    Raises:
+        ValueError: a negative seed.
+    """
+    if structure_seed < 0:
+        raise ValueError(f"structure_seed must be a non-negative integer; got {structure_seed}.")
+    return np.random.default_rng([structure_seed, tag])
+
+
 def words(seed: int, stream: int, start: int, stop: int) -> UInt64[np.ndarray, "w"]:
     """64-bit words ``start..stop-1`` of a counter-based generator (Philox-4x64; Salmon et al. 2011).
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from generators.draws import structure_rng
 from generators.rule import MAX_TABLE, truth_table
 from generators.rule_tree import INFIX, Comparison, Expression, Latent, Number, Operation
 
@@ -40,7 +41,7 @@ def horn_rules(n_latents: int, n_rules: int, *, body: int = 2, structure_seed: i
         head, *premises = (int(i) for i in rng.permutation(n_latents)[: body + 1])
         return Operation("implies", (_join("and", [Latent(i) for i in sorted(premises)]), Latent(head)))
 
-    return _family(draw, n_rules, 2, [structure_seed, _HORN_TAG])
+    return _family(draw, n_rules, 2, structure_rng(structure_seed, _HORN_TAG))
 
 
 def dnf_rules(
@@ -83,7 +84,7 @@ def dnf_rules(
             chosen[_join("and", [_literal(i, latent_alphabet, rng) for i in scope])] = None
         return _join("or", list(chosen))
 
-    return _family(draw, n_rules, latent_alphabet, [structure_seed, _DNF_TAG], balanced=balanced)
+    return _family(draw, n_rules, latent_alphabet, structure_rng(structure_seed, _DNF_TAG), balanced=balanced)
 
 
 def random_formulas(
@@ -121,19 +122,20 @@ def random_formulas(
         readable = rng.permutation(n_latents)[:count]
         return _grow(_leaves(readable.tolist(), size, rng), latent_alphabet, rng)
 
-    return _family(draw, n_rules, latent_alphabet, [structure_seed, _FORMULA_TAG], balanced=balanced, immune=immune)
+    return _family(
+        draw, n_rules, latent_alphabet, structure_rng(structure_seed, _FORMULA_TAG), balanced=balanced, immune=immune
+    )
 
 
 def _family(
     draw: Callable[[np.random.Generator], Expression],
     n_rules: int,
     alphabet: int,
-    seed: list[int],
+    rng: np.random.Generator,
     *,
     balanced: bool = False,
     immune: bool = False,
 ) -> tuple[str, ...]:
-    rng = np.random.default_rng(seed)
     found: dict[tuple[tuple[int, ...], bytes], str] = {}
     idle = 0
     while len(found) < n_rules:

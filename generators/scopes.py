@@ -8,6 +8,8 @@ import math
 import numpy as np
 from jaxtyping import Int64, Integer
 
+from generators.draws import structure_rng
+
 
 def random_scopes(n_latents: int, n_observations: int, arity: int, *, structure_seed: int) -> Int64[np.ndarray, "P k"]:
     """Uniform ordered tuples of *distinct* latents, independent between observations.
@@ -19,7 +21,7 @@ def random_scopes(n_latents: int, n_observations: int, arity: int, *, structure_
         ValueError: ``arity > n_latents`` or ``arity < 1``.
     """
     _check_arity(arity, n_latents)
-    rng = np.random.default_rng([structure_seed, _SCOPES_TAG])
+    rng = structure_rng(structure_seed, _SCOPES_TAG)
     keys = rng.random((n_observations, n_latents))
     return np.argsort(keys, axis=1, kind="stable")[:, :arity].astype(np.int64)
 
@@ -46,7 +48,7 @@ def regular_scopes(n_latents: int, n_observations: int, arity: int, *, structure
         ValueError: ``arity > n_latents`` or ``arity < 1``.
     """
     _check_arity(arity, n_latents)
-    rng = np.random.default_rng([structure_seed, _REGULAR_TAG])
+    rng = structure_rng(structure_seed, _REGULAR_TAG)
     slots = n_observations * arity
     extra = rng.permutation(n_latents)[: slots % n_latents]
     scopes = rng.permutation(np.concatenate([np.tile(np.arange(n_latents), slots // n_latents), extra]))

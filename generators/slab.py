@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Float, Integer, UInt8
 
 from generators.codec import array_from_json, array_to_json, strict_fields
+from generators.draws import structure_rng
 from generators.observation import ObservationFunction, freeze
 
 _GRID = 2.0**-32
@@ -78,7 +79,7 @@ class RandomSlab(ObservationFunction):
 
 def gaussian_directions(n_latents: int, n_observations: int, *, structure_seed: int) -> Float[np.ndarray, "P N"]:
     """Independent standard normal directions ``z_j ~ N(0, I_N)``, (P, N)."""
-    return np.random.default_rng([structure_seed, _SLAB_TAG]).standard_normal((n_observations, n_latents))
+    return structure_rng(structure_seed, _SLAB_TAG).standard_normal((n_observations, n_latents))
 
 
 def _check_directions(directions: Float[np.ndarray, "P N"]) -> None:

@@ -270,7 +270,8 @@ class _Run:
                 if name not in _FREE_TO_CHANGE and there.get(name) != here.get(name):
                     raise ValueError(
                         f"{self.checkpoint_path} is of another run: its {part} has {name}={there.get(name)!r}, "
-                        f"this one {here.get(name)!r}. Choose another directory, or replace that run with resume=False."
+                        f"this one {here.get(name)!r}. Choose another directory, or replace that run: resume=False, "
+                        "--restart on the command line."
                     )
 
     def _check_finite(self, step: int, loss: float, norm: float) -> None:

@@ -9,11 +9,13 @@ from typing import Literal
 
 from tyro.conf import Positional
 
+from analysis.bayes import BayesExperiment
 from analysis.commands.workspace import require_at_least, usable_device
+from analysis.experiment import Experiment
 from analysis.hardness import HardnessExperiment
 from analysis.scales import ScaleName
 
-_EXPERIMENTS: dict[str, Callable[..., HardnessExperiment]] = {"hardness": HardnessExperiment}
+_EXPERIMENTS: dict[str, Callable[..., Experiment]] = {"hardness": HardnessExperiment, "bayes": BayesExperiment}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,14 +23,14 @@ class Reproduce:
     """Run an experiment: rows, figures and a report in one directory. Finished parts are kept and skipped.
 
     Attributes:
-        name: the experiment.
-        scale: "smoke" takes minutes on two cores, "small" about an hour, "paper" a large GPU.
+        name: the experiment: "hardness" (the main figures), "bayes" (the loss of a perfect model at the paper's sizes).
+        scale: "smoke" takes minutes on two cores, "small" up to an hour, "paper" a large GPU.
         out: directory; runs/NAME-SCALE if not given.
         jobs: networks trained at once, one thread each; all processors if not given.
         device: such as cpu or cuda.
     """
 
-    name: Positional[Literal["hardness"]]
+    name: Positional[Literal["hardness", "bayes"]]
     scale: ScaleName = "smoke"
     out: Path | None = None
     jobs: int | None = None

@@ -105,6 +105,9 @@ class Train:
         check_fit(network, objective, source)
         save_distribution(distribution, self.out, replace=self.restart)  # after all that can be refused without it
         result = train(network, objective, source, training, directory=self.out, resume=not self.restart)
+        if not result.history:
+            print(f"{result.checkpoint}: finished before; its log is gone.")
+            return
         last = result.history[-1]
         print(
             f"{result.checkpoint}: {last.step} steps, {last.tokens} tokens, {last.flops:.3g} FLOPs, "
