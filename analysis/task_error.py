@@ -25,6 +25,7 @@ from lo_theory.oracle import Posterior
 
 EXPERIMENT = "task_error"
 KL = "kl_nats"
+KL_FORWARDS, KL_BACKWARDS = "kl_nats_forwards", "kl_nats_backwards"
 SQUARED = "squared_log_ratio"
 INFINITE = "infinite_share"
 
@@ -51,7 +52,9 @@ def task_error(
         samples: sequences per n; a position is masked in about ``samples * n / L`` of them.
         batch_size: sequences per call of the denoiser and of the posterior.
     Returns:
-        rows with metric ``kl_nats``. ``inf`` where the model excludes a value that the posterior allows.
+        rows with metric ``kl_nats``. ``inf`` where the model excludes a value that the posterior allows. For the
+        observations also ``kl_nats_forwards`` and ``kl_nats_backwards``, the means over those whose latents are all
+        visible and over the others: the latter ask for inference, as a masked latent does.
     Raises:
         ValueError: a count outside 1..L, no samples, a denoiser of another shape, or one that does not answer
         everywhere.
@@ -69,7 +72,21 @@ def task_error(
         for part, log_p, log_q in _answers(denoiser, posterior, distribution, x, masks, batch_size):
             error[part] = kl_divergence(log_p, log_q)
         rows += _summaries(error, masks, roles, about, metric=KL, n_masked=n)
+        forwards = forward_subproblems(distribution, masks)
+        seen_at: dict[Role, np.ndarray] = {"observation": roles["observation"]}
+        rows += _role_rows(error, forwards, seen_at, about, metric=KL_FORWARDS, n_masked=n)
+        rows += _role_rows(error, masks & ~forwards, seen_at, about, metric=KL_BACKWARDS, n_masked=n)
     return rows
+
+
+def forward_subproblems(distribution: LODistribution, masks: Bool[np.ndarray, "S L"]) -> Bool[np.ndarray, "S L"]:
+    """Where a masked token is an observation all of whose latents are visible: to be computed, not inferred."""
+    hidden_latent = masks[:, distribution.latent_positions]
+    scopes = [scope for function in distribution.functions for scope in function.scopes]
+    computable = np.zeros_like(masks)
+    for position, scope in zip(distribution.observation_positions, scopes, strict=True):
+        computable[:, position] = ~hidden_latent[:, scope].any(axis=1)
+    return computable & masks
 
 
 def paper_task_error(

@@ -1,4 +1,4 @@
-"""Belief propagation in the place of the exact posterior: what a local algorithm knows, at sizes nothing exact reaches."""
+"""Belief propagation in the place of the exact posterior: what a local algorithm knows, at any size."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Bool, Float64, Int64, Integer
 
 from generators.distribution import LODistribution
-from lo_theory.belief_propagation import DEFAULT, Beliefs, Settings, prior_messages, propagate
+from lo_theory.belief_propagation import DEFAULT, Beliefs, Settings, perturbed_messages, propagate
 from lo_theory.factor_graph import Channels, observation_channels, sequence_graph, slots
 from lo_theory.factors import checked_tokens
 from lo_theory.posterior import ImpossibleEvidence
@@ -35,7 +35,7 @@ class Answer:
 
 
 class BeliefPropagationPosterior:
-    """``p(x_i | visible tokens)`` approximated by belief propagation; a posterior's methods, but never a claim to be exact.
+    """``p(x_i | visible tokens)`` approximated by belief propagation: a posterior's methods, no claim to be exact.
 
     Every row is its own factor graph of prior, visible latents and visible observations. A masked observation is
     predicted from the beliefs of its latents as if they were independent. Where the visible observations form a forest
@@ -112,11 +112,8 @@ class BeliefPropagationPosterior:
         observations = values[observation_at]
         graph = sequence_graph(self._channels, values[latent_at], observations)
         seen = slots(self._channels, np.flatnonzero(observations >= 0))
-        start = prior_messages(graph) * self._perturbation[seen]
-        total = start.sum(axis=1, keepdims=True)
-        start /= np.where(total > 0, total, 1.0)  # an impossible latent has no message; propagation names it
         try:
-            beliefs = propagate(graph, start, self.settings)
+            beliefs = propagate(graph, perturbed_messages(graph, self._perturbation[seen]), self.settings)
         except ImpossibleEvidence as error:
             raise ImpossibleEvidence(f"row {number}: {error}") from None
         with np.errstate(divide="ignore"):

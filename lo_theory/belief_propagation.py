@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Float64, Integer
 
 from generators.planted import PlantedEnsemble, PlantedInstance
+from lo_theory.absent_tuples import AbsentTuples
 from lo_theory.ensemble import Ensemble
 from lo_theory.factor_graph import FactorGraph, planted_graph
 from lo_theory.message_passing import damp, factors_to_latents, latents_to_factors, log_normalisers
@@ -42,48 +43,6 @@ class Settings:
             raise ValueError(
                 f"iterating needs tolerance >= 0 and max_iterations >= 1; got {self.tolerance}, {self.max_iterations}."
             )
-
-
-@dataclass(frozen=True)
-class AbsentTuples:
-    """What is known from the tuples that are *not* shown, when an unsatisfied constraint is never shown.
-
-    All N!/(N - k)! tuples but O(N) of them are absent; each is a weak factor and together they act as a mean field. As
-    a function of the mean marginal r of the latents their log weight per latent is ``-c (e - 1)``, for a fixed number
-    of constraints ``-c log e``, with ``e = E_r[seen_weight]``: the normalisation of the likelihood of the shown ones.
-    Without it belief propagation drifts to whatever composition satisfies most constraints.
-
-    Attributes:
-        seen_weight: ``(m,) * k`` relative probability of being shown, mean 1 under the prior.
-        per_latent: c, expected constraints per latent.
-        fixed_count: the number of constraints was fixed in advance, not Poisson.
-    """
-
-    seen_weight: Float64[np.ndarray, "..."]
-    per_latent: float
-    fixed_count: bool = False
-
-    def log_weight(self, mean: Float64[np.ndarray, "m"]) -> float:
-        """Log weight per latent of the composition ``mean``, 0 at the prior of a balanced ensemble."""
-        seen = float(mean @ self._slot_mean(mean))
-        return -self.per_latent * (math.log(seen) if self.fixed_count else seen - 1.0)
-
-    def field(self, mean: Float64[np.ndarray, "m"]) -> Float64[np.ndarray, "m"]:
-        """Its gradient: the log field on every latent."""
-        slot_mean = self._slot_mean(mean)
-        scale = self.per_latent * self.seen_weight.ndim
-        return -scale * slot_mean / (float(mean @ slot_mean) if self.fixed_count else 1.0)
-
-    def _slot_mean(self, mean: Float64[np.ndarray, "m"]) -> Float64[np.ndarray, "m"]:
-        """Mean over the slots of ``E[seen_weight | x_slot = a]``, the other latents drawn from ``mean``."""
-        k = self.seen_weight.ndim
-        total = np.zeros(len(mean))
-        for slot in range(k):
-            rest = np.moveaxis(self.seen_weight, slot, 0)
-            for _ in range(k - 1):
-                rest = rest @ mean
-            total += rest
-        return total / k
 
 
 @dataclass(frozen=True)
@@ -162,8 +121,12 @@ def prior_messages(graph: FactorGraph) -> Float64[np.ndarray, "E m"]:
 
 def random_messages(graph: FactorGraph, rng: np.random.Generator) -> Float64[np.ndarray, "E m"]:
     """The prior's messages, each entry times an independent uniform draw from [0.5, 1.5]: breaks all symmetries."""
-    start = prior_messages(graph)
-    return _normalised(start * rng.uniform(0.5, 1.5, start.shape))
+    return perturbed_messages(graph, rng.uniform(0.5, 1.5, (len(graph.scope), graph.field.shape[1])))
+
+
+def perturbed_messages(graph: FactorGraph, factors: Float64[np.ndarray, "E m"]) -> Float64[np.ndarray, "E m"]:
+    """The prior's messages times ``factors``, normalised."""
+    return _normalised(prior_messages(graph) * factors)
 
 
 def planted_messages(graph: FactorGraph, latents: Integer[np.ndarray, "N"]) -> Float64[np.ndarray, "E m"]:
@@ -239,7 +202,7 @@ def _mean(graph: FactorGraph, messages: Float64[np.ndarray, "E m"]) -> Float64[n
 
 
 def _message_floor(graph: FactorGraph) -> float:
-    """Smallest entry of a message that is not ruled out: a factor multiplies k - 1 of them, which must not underflow."""
+    """Smallest entry of a message that is not ruled out: a factor multiplies k - 1 of them without underflow."""
     widest = int(np.diff(graph.scope_start).max(initial=1))
     return 10.0 ** (-min(60.0, 280.0 / max(widest - 1, 1)))
 

@@ -15,9 +15,9 @@ from lo_theory.factors import observation_tables
 class FactorGraph(NamedTuple):
     """The weight ``prod_i field[i, x_i] * prod_a table_a(x_scope(a))`` on N latents with m values, F factors, E edges.
 
-    Factor a reads ``scope[scope_start[a] : scope_start[a + 1]]``; these E slots are the edges. Its table, C-ordered over
-    its scope, begins at ``tables[table_start[a]]``; factors may share one. ``touch[touch_start[i] : touch_start[i + 1]]``
-    are the edges of latent i, ascending.
+    Factor a reads ``scope[scope_start[a] : scope_start[a + 1]]``; these E slots are the edges. Its table, C-ordered
+    over its scope, begins at ``tables[table_start[a]]``; factors may share one. The edges of latent i, ascending, are
+    ``touch[touch_start[i] : touch_start[i + 1]]``.
     """
 
     field: Float64[np.ndarray, "N m"]

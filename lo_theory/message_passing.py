@@ -1,5 +1,7 @@
-"""The compiled steps of belief propagation: factor to latent, latent to factor, free entropy. All in this one file,
-so that the cache of compiled code follows its text."""
+"""The compiled steps of belief propagation: factor to latent, latent to factor, free entropy.
+
+No kernel of another file is called, so the cache on disk follows the text of this one.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +10,8 @@ from jaxtyping import Float64, Int64
 
 from lo_theory.compiled import kernel
 
-# A value is ruled out where a product is exactly zero, so no product of possible values may underflow: numbers more than
-# this factor below the largest of their kind are lifted to it. Messages have a floor of their own, see the caller.
+# A value is ruled out where a product is exactly zero, so no product of possible values may underflow: numbers more
+# than this factor below the largest of their kind are lifted to it. Messages have a floor of their own: see the caller.
 _FLOOR = 1e-130
 
 

@@ -87,7 +87,8 @@ def _dot(axes: Axes, row: Row, y: int) -> None:
 
 def _scale(axes: Axes, means: Sequence[Row]) -> None:
     """Linear from just below zero, or symmetric-logarithmic where the gaps span too much."""
-    gaps = [row.value for row in means if row.model != CONTROL and math.isfinite(row.value) and row.value > 0]
+    sure = [r for r in means if r.model != CONTROL and math.isfinite(r.value) and r.interval[0] > 0]
+    gaps = [row.value for row in sure]  # what may be zero must not stretch a logarithmic axis
     ends = [end for row in means for end in row.interval if math.isfinite(end)]
     top, bottom = max([*ends, *gaps], default=1.0), min([0.0, *ends])
     if gaps and max(gaps) / min(gaps) > _SYMLOG_ABOVE:
