@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 
 from analysis.forward_hash import COIN
+from analysis.hardness_checks import agreement, at_most_calls, averaged, control_checks, effect_checks
 from analysis.learners import MDM
 from analysis.likelihood_gap import GAP
-from analysis.order_accuracy import AGREEMENT, REVEAL_RANK
+from analysis.order_accuracy import REVEAL_RANK
 from analysis.paper_numbers import TABLE_1
 from analysis.plots.style import CONTROL, SavedFigure
 from analysis.plots.task_error import latent_excess
-from analysis.report import Check, FigureItem, Report, Section, TableItem, show
+from analysis.report import FigureItem, Report, Section, TableItem, show
 from analysis.rows import Role, Row, combine_seeds
 from analysis.scales import DISTRIBUTIONS, SCALES, ScaleName
 from analysis.store import StoredUnit
 from analysis.task_error import KL, KL_BACKWARDS, KL_FORWARDS, SQUARED
-
-MARGIN_GOAL = 0.98
 
 
 def build_report(
@@ -36,7 +34,7 @@ def build_report(
         summary=_summary(scale),
         scale=scale,
         minutes=minutes,
-        checks=[*_control_checks(rows), *_effect_checks(means)],
+        checks=[*control_checks(rows), *effect_checks(means)],
         sections=[
             _task_error_section(means, figures["task_error"]),
             _gap_section(means, figures["likelihood_gap"]),
@@ -62,105 +60,6 @@ def _summary(scale: ScaleName) -> list[str]:
     ]
 
 
-def _control_checks(rows: Sequence[Row]) -> list[Check]:
-    """The exact posterior in the model's place: nothing it measures may differ from perfect."""
-    control = [row for row in rows if row.model == CONTROL]
-    if not control:
-        return []
-    gap = max(abs(row.value) for row in control if row.metric == GAP)
-    error = max(row.value for row in control if row.metric in (KL, SQUARED))
-    full = [row for row in control if row.metric == AGREEMENT and row.calls == max(r.calls or 0 for r in control)]
-    worst = min(row.value for row in full)
-    return [
-        Check(
-            text="control: likelihood gap of the exact posterior",
-            expected="0 up to rounding",
-            measured=f"at most {gap:.1e} nats per token",
-            met=gap < 1e-9,
-        ),
-        Check(
-            text="control: task error of the exact posterior",
-            expected="0 up to rounding",
-            measured=f"at most {error:.1e} nats",
-            met=error < 1e-9,
-        ),
-        Check(
-            text="control: agreement of the exact posterior, one token per call, every rule",
-            expected="100%",
-            measured=f"{100 * worst:.2f}%",
-            met=worst == 1.0,
-        ),
-    ]
-
-
-def _effect_checks(means: Sequence[Row]) -> list[Check]:
-    checks = []
-    for name in DISTRIBUTIONS:
-        margin, vanilla = (_agreement(means, name, MDM, rule) for rule in ("margin", "vanilla"))
-        if margin is None or vanilla is None:
-            continue
-        checks += [
-            Check(
-                text=f"{name}: agreement by margin, one token per call",
-                expected=f"at least {100 * MARGIN_GOAL:.0f}%",
-                measured=show(margin, 2, 100.0, "%"),
-                met=margin.value >= MARGIN_GOAL,
-            ),
-            Check(
-                text=f"{name}: margin above vanilla, intervals apart",
-                expected="vanilla's interval below margin's",
-                measured=f"vanilla {show(vanilla, 2, 100.0, '%')}",
-                met=vanilla.interval[1] < margin.interval[0],
-            ),
-        ]
-        latent, observation, z = latent_excess([r for r in means if r.distribution == name and r.model == MDM])
-        checks.append(
-            Check(
-                text=f"{name}: latents have the larger task error",
-                expected="larger than observations, z > 1.96",
-                measured=f"{latent:.4f} against {observation:.4f} nats, z = {z:.1f}",
-                met=z > 1.96,
-            )
-        )
-        own = [r for r in means if r.distribution == name and r.model == MDM]
-        (forwards, f_error), (backwards, b_error) = (
-            _averaged(own, metric, "observation") for metric in (KL_FORWARDS, KL_BACKWARDS)
-        )
-        checks.append(
-            Check(
-                text=f"{name}: observations with all latents visible have the smaller task error",
-                expected="smaller than the other observations by 1.96 standard errors",
-                measured=f"{forwards:.4f} against {backwards:.4f} nats",
-                met=backwards - forwards > 1.96 * math.hypot(f_error, b_error),
-            )
-        )
-        natural, reverse = (_gap(means, name, model) for model in ("arm natural", "arm reversed"))
-        if natural is not None and reverse is not None:
-            checks.append(
-                Check(
-                    text=f"{name}: ARM in natural order closer to the entropy than reversed, intervals apart",
-                    expected="natural's interval below reversed's",
-                    measured=f"{show(natural, 5)} against {show(reverse, 5)} nats per token",
-                    met=natural.interval[1] < reverse.interval[0],
-                )
-            )
-    return checks
-
-
-def _agreement(means: Sequence[Row], name: str, model: str, rule: str) -> Row | None:
-    return _at_most_calls(means, AGREEMENT, name, model, rule)
-
-
-def _at_most_calls(means: Sequence[Row], metric: str, name: str, model: str, rule: str) -> Row | None:
-    """The row at the largest number of calls, one per token."""
-    found = [r for r in means if r.metric == metric and (r.distribution, r.model, r.decoder) == (name, model, rule)]
-    return max(found, key=lambda row: row.calls or 0.0, default=None)
-
-
-def _gap(means: Sequence[Row], name: str, model: str) -> Row | None:
-    return next((r for r in means if r.metric == GAP and r.distribution == name and r.model == model), None)
-
-
 def _task_error_section(means: Sequence[Row], figure: SavedFigure) -> Section:
     rows = []
     for name in DISTRIBUTIONS:
@@ -184,8 +83,8 @@ def _task_error_section(means: Sequence[Row], figure: SavedFigure) -> Section:
             "and l P / N observations masked. It needs no treatment of infinities here: the posterior gives the "
             "true token positive probability, and a softmax does too.",
             "Role is not what makes a subproblem hard. A masked observation whose latents are visible is computed; "
-            "with one of them hidden it asks for the same inference as a masked latent. Under uniform masks most are of the "
-            "second kind, so the roles need not differ; the second table tells the two kinds apart.",
+            "with one of them hidden it asks for the same inference as a masked latent. Under uniform masks most are "
+            "of the second kind, so the roles need not differ; the second table tells the two kinds apart.",
         ],
         figures=[
             FigureItem(
@@ -211,7 +110,8 @@ def _task_error_section(means: Sequence[Row], figure: SavedFigure) -> Section:
             ),
             TableItem(
                 caption="The same KL of observations, split by whether all latents that they read are visible, beside "
-                "the latents'; means over all numbers of masked tokens at which each occurs, with one standard error.",
+                "the latents'; means over the numbers of masked tokens at which each occurs, weighted by sequences, +- "
+                "one standard error.",
                 header=["distribution", "observations, forwards", "observations, backwards", "latents"],
                 rows=[_directions(means, name) for name in DISTRIBUTIONS],
             ),
@@ -222,17 +122,8 @@ def _task_error_section(means: Sequence[Row], figure: SavedFigure) -> Section:
 def _directions(means: Sequence[Row], name: str) -> list[str]:
     own = [row for row in means if row.distribution == name and row.model == MDM]
     asked: list[tuple[str, Role]] = [(KL_FORWARDS, "observation"), (KL_BACKWARDS, "observation"), (KL, "latent")]
-    averages = [_averaged(own, metric, role) for metric, role in asked]
+    averages = [averaged(own, metric, role) for metric, role in asked]
     return [name, *(f"{value:.4f} +- {error:.4f}" for value, error in averages)]
-
-
-def _averaged(rows: Sequence[Row], metric: str, role: Role) -> tuple[float, float]:
-    """Mean over numbers of masked tokens, each with its own sequences, and its standard error."""
-    chosen = [r for r in rows if r.metric == metric and r.role == role and r.position is None]
-    errors = [row.standard_error for row in chosen if not math.isnan(row.standard_error)]
-    if not chosen:
-        return math.nan, math.nan
-    return sum(row.value for row in chosen) / len(chosen), math.hypot(*errors) / len(chosen)
 
 
 def _gap_section(means: Sequence[Row], figure: SavedFigure) -> Section:
@@ -267,7 +158,7 @@ def _accuracy_section(means: Sequence[Row], figure: SavedFigure, scale: ScaleNam
     cell: Callable[[Row | None], str] = lambda row: "-" if row is None else show(row, 2, 100.0, "%")  # noqa: E731
     rules = ("vanilla", "top probability", "margin")
     ours = [
-        [name, model, *(cell(_agreement(means, name, model, rule)) for rule in rules)]
+        [name, model, *(cell(agreement(means, name, model, rule)) for rule in rules)]
         for name in DISTRIBUTIONS
         for model in (MDM, CONTROL)
     ]
@@ -281,7 +172,7 @@ def _accuracy_section(means: Sequence[Row], figure: SavedFigure, scale: ScaleNam
     ]
 
     def rank(name: str, model: str, rule: str) -> str:
-        row = _at_most_calls(means, REVEAL_RANK, name, model, rule)
+        row = at_most_calls(means, REVEAL_RANK, name, model, rule)
         return "-" if row is None else show(row, 3)
 
     return Section(
