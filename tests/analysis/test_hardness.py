@@ -168,7 +168,7 @@ class TestASecondStart:
         figures = {path.name: path.read_bytes() for path in (finished / "figures").iterdir()}
         for module in (learners, forward_hash):
             monkeypatch.setattr(module, "train", refuse)
-        monkeypatch.setattr(learners, "EnumeratedPosterior", refuse)
+        monkeypatch.setattr(learners, "exact_posterior", refuse)
         assert main(["reproduce", "hardness", "--scale", "smoke", "--out", str(finished), "--jobs", "1"]) == 0
         said = capsys.readouterr()
         assert said.out.splitlines()[-1] == f"report: {finished / 'report.html'}"

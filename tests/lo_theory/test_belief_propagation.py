@@ -53,7 +53,9 @@ def forests(draw: st.DrawFn) -> LODistribution:
         alphabet = draw(st.integers(2, 3))
         entries = st.lists(st.integers(0, alphabet - 1), min_size=m ** len(scope), max_size=m ** len(scope))
         predicate = Predicate(np.array(draw(entries)).reshape((m,) * len(scope)), np.array([scope]), alphabet)
-        functions.append(draw(st.sampled_from([predicate, Noisy(predicate, 0.15), Noisy(predicate, 1.0)])))
+        functions.append(
+            draw(st.sampled_from([predicate, Noisy(predicate, 0.15), Noisy(predicate, 1e-5), Noisy(predicate, 1.0)]))
+        )
     order = np.array(draw(st.permutations(range(n + len(functions)))))
     return LODistribution(weights / weights.sum(), n, tuple(functions), order)
 
@@ -126,6 +128,17 @@ def test_hundreds_of_weak_observations_of_one_latent():
     odds = math.log(7 / 3) + (2 * ones - n) * math.log(19)
     answer = BeliefPropagationPosterior(distribution).log_marginals(tokens)[0, 0]
     assert answer[1] - answer[0] == pytest.approx(odds, rel=1e-9)
+
+
+def test_damping_keeps_no_value_alive_that_is_ruled_out():
+    """A chain of equalities with one end visible: the answer is certain, not nearly so."""
+    links = np.array([[i, i + 1] for i in range(6)])
+    chain = LODistribution(np.array([0.2, 0.8]), 7, (Predicate(named.nae(2), links),))
+    tokens = np.array([[0, *[2] * 6, *[0] * 6]])
+    answer = BeliefPropagationPosterior(chain, settings=Settings(damping=0.5)).query(tokens)
+    assert (answer.log_marginals[0, :7, 0] == 0.0).all()
+    assert (answer.log_marginals[0, :7, 1] == -np.inf).all()
+    assert answer.bethe_log_evidence[0] == pytest.approx(7 * math.log(0.2), rel=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -250,6 +263,14 @@ def test_without_absent_tuples_belief_propagation_drifts():
     assert np.abs(quiet.marginals - 0.5).max() < 1e-5
     drifting = propagate(graph, start, Settings(damping=0.0, max_iterations=200))
     assert np.abs(drifting.marginals - 0.5).max() > 0.1
+
+
+@pytest.mark.parametrize("damping", [0.0, 0.3, 0.6])
+def test_absent_tuples_balance_the_shown_ones_under_damping(damping):
+    """NAE-3 with three values at degree 20, below everything (D_d = 24.4, D_KS = 32): a random start is forgotten."""
+    _, ends = reached(named.nae(3, 3), 20.0, "satisfied", 1000, "random", damping)
+    assert ends.converged
+    np.testing.assert_allclose(ends.marginals, 1 / 3, atol=1e-4)
 
 
 def test_easy_control():

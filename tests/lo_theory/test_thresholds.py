@@ -257,6 +257,7 @@ def test_information_is_the_mutual_information(table, shown, noise):
 
 def test_symmetries_of_the_labels():
     assert len(ensemble("nae3-m3").label_symmetries()) == 6
+    assert Ensemble.from_table(named.nae(3), prior=np.array([0.6, 0.4])).label_symmetries() == ((0, 1),)
     assert ensemble("2-in-4").label_symmetries() == ((0, 1), (1, 0))
     assert ensemble("sum-mod-3").label_symmetries() == ((0, 1, 2), (1, 2, 0), (2, 0, 1))
     for name in ("1-in-3", "1-in-4", "p4", "p5", "3-xor"):
