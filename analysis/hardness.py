@@ -31,7 +31,7 @@ class HardnessExperiment:
     """The hardness figures at one scale.
 
     Attributes:
-        scale: ``smoke`` (minutes on two cores), ``small`` (about an hour) or ``paper`` (its sizes; a large GPU).
+        scale: ``smoke`` (minutes on two cores), ``small`` (half an hour) or ``paper`` (its sizes; a large GPU).
         directory: for rows, checkpoints, figures and the report; finished units in it are kept and skipped.
         jobs: units computed at once, each in a process of one thread; all processors if not given, one with a GPU.
         device: of the networks.

@@ -24,7 +24,7 @@ class Reproduce:
 
     Attributes:
         name: the experiment: "hardness" (the main figures), "bayes" (the loss of a perfect model at the paper's sizes).
-        scale: "smoke" takes minutes on two cores, "small" up to an hour, "paper" a large GPU.
+        scale: "smoke" takes minutes on two cores, "small" half an hour, "paper" a large GPU.
         out: directory; runs/NAME-SCALE if not given.
         jobs: networks trained at once, one thread each; all processors if not given.
         device: such as cpu or cuda.

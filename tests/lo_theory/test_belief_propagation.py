@@ -141,6 +141,14 @@ def test_damping_keeps_no_value_alive_that_is_ruled_out():
     assert answer.bethe_log_evidence[0] == pytest.approx(7 * math.log(0.2), rel=1e-6)
 
 
+def test_tiny_messages_are_carried():
+    """Four latents tied by equalities share their prior odds: one against a million, four times over."""
+    rare, links = 1e-6, np.array([[i, i + 1] for i in range(3)])
+    tied = LODistribution(np.array([rare, 1 - rare]), 4, (Predicate(named.nae(2), links),))
+    answer = BeliefPropagationPosterior(tied, settings=UNDAMPED).log_marginals(np.array([[2] * 4 + [0] * 3]))
+    np.testing.assert_allclose(answer[0, :4, 0] - answer[0, :4, 1], 4 * math.log(rare / (1 - rare)), rtol=1e-9)
+
+
 @pytest.mark.parametrize(
     ("table", "prior", "balanced"),
     [
