@@ -1,7 +1,7 @@
 """Three scales of one experiment: the same code, another row of numbers.
 
-``small`` has the sizes of ``smoke``, so that its three seeds say how far a single run may be trusted, and shares finished
-units with it in one directory.
+``small`` has the sizes of ``smoke``, so that its three seeds say how far a single run may be trusted; in one directory
+the two share finished units.
 """
 
 from __future__ import annotations
