@@ -55,8 +55,9 @@ def _summary(scale: ScaleName) -> list[str]:
         "generates, is measured against the exact posterior, which also stands in the model's place as a control.",
         f"On N = {learning.n_latents}, P = {learning.n_observations} the likelihoods of MDM, autoregressive models "
         "(ARM) and pi-learners of one size are compared after equal FLOPs.",
-        "Intervals are of 95%. A latent asked from its observations means inverting a function: that is where the "
-        "errors are. Revealing tokens in an order of its own choice, the MDM avoids most of it.",
+        "Intervals are of 95%. A masked latent, or a masked observation one of whose latents is masked too, asks for "
+        "the inverse of the observation functions; an observation whose latents are visible asks for the function. "
+        "An MDM trains on all of them, and chooses among them when it generates.",
     ]
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import html
 import json
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -128,11 +129,12 @@ def show(row: Row, digits: int = 3, scale: float = 1.0, unit: str = "") -> str:
         digits: after the point.
         scale: factor on all three, such as 100 for per cent.
     """
-    low, high = row.interval
-    value = f"{scale * row.value:.{digits}f}"
-    if low != low or high != high:
-        return value + unit
-    return f"{value}{unit} [{scale * low:.{digits}f}, {scale * high:.{digits}f}]"
+    value, low, high = (_digits(scale * number, digits) for number in (row.value, *row.interval))
+    return f"{value}{unit}" if "nan" in (low, high) else f"{value}{unit} [{low}, {high}]"
+
+
+def _digits(number: float, digits: int) -> str:
+    return f"{round(number, digits) + 0.0:.{digits}f}" if math.isfinite(number) else str(number)  # no minus zero
 
 
 def _failures(checks: Sequence[Check]) -> str:
