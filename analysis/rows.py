@@ -44,7 +44,7 @@ class Subject:
 
 @dataclass(frozen=True, kw_only=True)
 class Row(Subject):
-    """One number. The fields from ``metric`` to ``step`` say which; those that do not apply are None.
+    """One number. The fields from ``metric`` to ``start`` say which; those that do not apply are None.
 
     Attributes:
         experiment: the figure it belongs to, such as ``task_error``.
@@ -56,6 +56,8 @@ class Row(Subject):
         decoder: name of the reveal rule.
         calls: network calls per sequence.
         step: finished training steps, where a number is followed through training.
+        degree: k P / N of a planted instance, P the visible constraints.
+        start: where an iteration began.
         value, standard_error: the estimate and one standard deviation of its sampling error; both may be infinite or
             NaN.
         samples: independent draws behind the standard error, counted in units of ``over``.
@@ -78,6 +80,8 @@ class Row(Subject):
     decoder: str | None = None
     calls: float | None = None
     step: int | None = None
+    degree: float | None = None
+    start: str | None = None
     low: float | None = None
     high: float | None = None
 
@@ -164,7 +168,7 @@ def _combined(group: list[Row]) -> Row:
 def _coordinates(row: Row) -> tuple[Any, ...]:
     return (
         row.experiment, row.distribution, row.fingerprint, row.model, row.metric, row.method,
-        row.position, row.role, row.n_masked, row.latents_masked, row.decoder, row.calls, row.step,
+        row.position, row.role, row.n_masked, row.latents_masked, row.decoder, row.calls, row.step, row.degree, row.start,
     )  # fmt: skip
 
 

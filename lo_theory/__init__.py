@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from lo_theory.agreement import observation_agreement
+    from lo_theory.belief_posterior import BeliefPropagationPosterior
     from lo_theory.checkpoint import load_network
     from lo_theory.decoding import Decoder, decode, in_order, margin, top_probability, vanilla
     from lo_theory.denoiser import Denoiser
     from lo_theory.elimination import EliminatedPosterior
+    from lo_theory.ensemble import Ensemble
     from lo_theory.estimate import Estimate
     from lo_theory.exact import exact_posterior
     from lo_theory.gf2 import ParityPosterior
@@ -24,14 +26,17 @@ if TYPE_CHECKING:
     from lo_theory.oracle import PosteriorDenoiser
     from lo_theory.posterior import EnumeratedPosterior, ImpossibleEvidence
     from lo_theory.source import FixedRows, FreshRows
+    from lo_theory.thresholds import first_moment_degree, kesten_stigum_degree
     from lo_theory.training import TrainConfig, TrainingDiverged, train
 
 _HOME = {
     "AutoregressiveObjective": "objective",
+    "BeliefPropagationPosterior": "belief_posterior",
     "CausalDenoiser": "learners",
     "Decoder": "decoding",
     "Denoiser": "denoiser",
     "EliminatedPosterior": "elimination",
+    "Ensemble": "ensemble",
     "EnumeratedPosterior": "posterior",
     "Estimate": "estimate",
     "FixedRows": "source",
@@ -50,7 +55,9 @@ _HOME = {
     "entropy_gap": "likelihood",
     "exact_nelbo": "likelihood",
     "exact_posterior": "exact",
+    "first_moment_degree": "thresholds",
     "in_order": "decoding",
+    "kesten_stigum_degree": "thresholds",
     "load_network": "checkpoint",
     "margin": "decoding",
     "monte_carlo_nelbo": "likelihood",
@@ -62,10 +69,12 @@ _HOME = {
 
 __all__ = [
     "AutoregressiveObjective",
+    "BeliefPropagationPosterior",
     "CausalDenoiser",
     "Decoder",
     "Denoiser",
     "EliminatedPosterior",
+    "Ensemble",
     "EnumeratedPosterior",
     "Estimate",
     "FixedRows",
@@ -84,7 +93,9 @@ __all__ = [
     "entropy_gap",
     "exact_nelbo",
     "exact_posterior",
+    "first_moment_degree",
     "in_order",
+    "kesten_stigum_degree",
     "load_network",
     "margin",
     "monte_carlo_nelbo",

@@ -40,7 +40,8 @@ class BeliefPropagationPosterior:
     Every row is its own factor graph of prior, visible latents and visible observations. A masked observation is
     predicted from the beliefs of its latents as if they were independent. Where the visible observations form a forest
     (two of them sharing two free latents make a cycle) the latents' marginals and the evidence are exact, and so is a
-    masked observation whose free latents are not connected otherwise. Rows never influence each other.
+    masked observation whose free latents are not connected otherwise. Rows never influence each other. Log odds beyond
+    about 300 nats are held there: an observation has to be noisy and a latent read some hundred times to get there.
 
     With symmetric predicates, all latents masked and ``start="prior"`` the beliefs stay on the symmetric point and
     masked observations are predicted at their base rate; ``start="random"`` breaks the symmetry, which predicts

@@ -87,7 +87,7 @@ def propagate(
     Raises:
         ImpossibleEvidence: every value of a latent was ruled out. From positive messages this proves that the total
             weight is zero; the reverse is not true on graphs with cycles.
-    Cost: per iteration O(E m^k / k) time; 10,000 latents of degree 30 (NAE-3, m = 3) take about 15 ms.
+    Cost: per iteration O(E m^k / k) time; 10,000 latents of degree 30 (NAE-3, m = 3) take about 25 ms.
     Source: Mezard and Montanari, "Information, Physics, and Computation" (2009), ch. 14.
     """
     messages, exchange, marginals = start.copy(), np.empty_like(start), np.empty_like(graph.field)

@@ -12,6 +12,7 @@ from typing import Any
 import numba
 
 _KERNEL_FILES = (
+    "message_passing",
     "compiled",
     "factors",
     "tables",

@@ -12,7 +12,7 @@ from torch import Tensor
 
 @runtime_checkable
 class Posterior(Protocol):
-    """An exact posterior on NumPy arrays, however it is computed."""
+    """A posterior on NumPy arrays, however it is computed; exact but for belief propagation."""
 
     length: int
     vocabulary: int

@@ -2,8 +2,9 @@
 
 Degrees are D = k c, c *visible* constraints per latent. Above the Kesten-Stigum degree belief propagation leaves the
 point where it knows nothing; that this is where local algorithms begin to work is a conjecture (paper Conj. B.13) and
-says nothing about others: Gaussian elimination solves parities at any degree above k / log2-many constraints. The
-first-moment degree is a theorem: above it the visible constraints carry information about the latents.
+says nothing about others: Gaussian elimination solves parities without noise, whose Kesten-Stigum degree is infinite,
+as soon as they determine the latents. The first-moment degree is a theorem: above it the visible constraints carry
+information about the latents.
 """
 
 from __future__ import annotations

@@ -295,7 +295,8 @@ def test_impossible_control():
     """2-in-4 at degree 2.5, far below D_d = 3.5: even the planted start forgets."""
     told, ends = reached(named.t_in_k(2, 4), 2.5, "both", 4000, "planted")
     assert ends.converged
-    assert told < 0.56
+    assert told < 0.6
+    np.testing.assert_allclose(ends.marginals, 0.5, atol=1e-3)
     assert abs(ends.free_entropy) < 1e-3
 
 
