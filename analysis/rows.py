@@ -168,7 +168,8 @@ def _combined(group: list[Row]) -> Row:
 def _coordinates(row: Row) -> tuple[Any, ...]:
     return (
         row.experiment, row.distribution, row.fingerprint, row.model, row.metric, row.method,
-        row.position, row.role, row.n_masked, row.latents_masked, row.decoder, row.calls, row.step, row.degree, row.start,
+        row.position, row.role, row.n_masked, row.latents_masked, row.decoder, row.calls, row.step,
+        row.degree, row.start,
     )  # fmt: skip
 
 
