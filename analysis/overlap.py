@@ -164,8 +164,8 @@ def _report(
         summary=[
             f"Not-all-equal of three latents with three values, N = {n}, as in the paper's Fig. 4 (N = 10,000). Where "
             "the planted start keeps the latents and the random start does not find them, inference is possible and "
-            "belief propagation fails: the conjectured hard phase. The paper's proof shows satisfied constraints only; an "
-            "L&O sequence shows the others too.",
+            "belief propagation fails: the conjectured hard phase. The paper's proof shows satisfied constraints only; "
+            "an L&O sequence shows the others too.",
             "Hardness here is conjectural: it is a statement about belief propagation and its relatives, proven for no "
             "class of all algorithms.",
         ],

@@ -30,7 +30,7 @@ def test_the_thresholds_are_those_of_closed_form():
 
 
 def test_visible_zeros_make_the_hard_window_easy(tmp_path):
-    """Satisfied degree 25 both times, a fifth below the threshold of 32; at N = 1000 and 28 the blur already decides."""
+    """Satisfied degree 25 both times, a fifth below the threshold of 32; nearer, small N blurs it."""
     sat = replace(TINY, shown="satisfied", n_latents=2000, degrees=(25.0,))
     both = replace(sat, shown="both", degrees=(28.125,))
     found = {
