@@ -27,6 +27,7 @@ from analysis.task_error import balanced_masks
 from generators.distribution import LODistribution
 from generators.families import nae_sat
 from lo_theory.elimination import EliminatedPosterior
+from lo_theory.estimate import ratio_estimate
 from lo_theory.oracle import Posterior
 
 EXPERIMENT = "bayes"
@@ -109,23 +110,10 @@ def expected_loss(
 
 
 def _row(about: Subject, sums: Float64[np.ndarray, "S 2"], role: Role, n_masked: int) -> Row:
-    """Ratio of total entropy to number of masked tokens, a sequence being one draw (linearised standard error)."""
-    used = sums[sums[:, 1] > 0]
-    totals, cells = used.T
-    value = float(totals.sum() / cells.sum())
-    residual = totals - value * cells
-    error = float(np.sqrt((residual**2).sum() / (len(used) * (len(used) - 1))) / cells.mean())
-    return Row(
-        **asdict(about),
-        experiment=EXPERIMENT,
-        metric=BAYES_NATS,
-        value=value,
-        standard_error=error,
-        samples=len(used),
-        method="monte_carlo",
-        role=role,
-        n_masked=n_masked,
-    )
+    """Total entropy over number of masked tokens, a sequence being one draw."""
+    totals, cells = sums[sums[:, 1] > 0].T
+    estimate = asdict(ratio_estimate(totals, cells))
+    return Row(**asdict(about), experiment=EXPERIMENT, metric=BAYES_NATS, role=role, n_masked=n_masked, **estimate)
 
 
 _SAMPLES: dict[ScaleName, int] = {"smoke": 200, "small": 4_000, "paper": 40_000}

@@ -21,6 +21,7 @@ from jaxtyping import Bool, Float, Float64, Integer
 from analysis.rows import Role, Row, Subject
 from generators.distribution import LODistribution
 from lo_theory.denoiser import Denoiser
+from lo_theory.estimate import Estimate, ratio_estimate
 from lo_theory.oracle import Posterior
 
 EXPERIMENT = "task_error"
@@ -210,7 +211,7 @@ def _summaries(
 ) -> list[Row]:
     """A row per position, then one per role; positions that were never masked have none."""
     rows = [
-        _row(about, *_ratio(error[:, [i]], used[:, [i]]), position=int(i), role=role, **where)
+        _row(about, _ratio(error[:, [i]], used[:, [i]]), position=int(i), role=role, **where)
         for role, positions in roles.items()
         for i in positions
         if used[:, i].any()
@@ -222,35 +223,18 @@ def _role_rows(
     error: np.ndarray, used: np.ndarray, roles: dict[Role, np.ndarray], about: Subject, **where: Any
 ) -> list[Row]:
     chosen = {role: positions for role, positions in roles.items() if used[:, positions].any()}
-    return [_row(about, *_ratio(error[:, at], used[:, at]), role=role, **where) for role, at in chosen.items()]
+    return [_row(about, _ratio(error[:, at], used[:, at]), role=role, **where) for role, at in chosen.items()]
 
 
-def _ratio(error: Float64[np.ndarray, "S n"], used: Bool[np.ndarray, "S n"]) -> tuple[float, float, int]:
-    """Mean over used cells, its standard error with a sequence as the sampling unit, and the number of sequences.
-
-    A ratio estimator, sum of errors over number of cells; the error is that of its linearisation.
-    """
+def _ratio(error: Float64[np.ndarray, "S n"], used: Bool[np.ndarray, "S n"]) -> Estimate:
+    """Mean over used cells, a sequence being one draw."""
     drawn = used.any(axis=1)
     totals = np.where(used, error, 0.0).sum(axis=1)[drawn]
-    cells = used.sum(axis=1)[drawn].astype(np.float64)
-    s = len(totals)
-    value = float(totals.sum() / cells.sum())
-    if s < 2 or not math.isfinite(value):
-        return value, math.nan, s
-    residual = totals - value * cells
-    return value, float(np.sqrt((residual**2).sum() / (s * (s - 1))) / cells.mean()), s
+    return ratio_estimate(totals, used.sum(axis=1)[drawn].astype(np.float64))
 
 
-def _row(about: Subject, value: float, error: float, samples: int, **where: Any) -> Row:
-    return Row(
-        **asdict(about),
-        experiment=EXPERIMENT,
-        value=value,
-        standard_error=error,
-        samples=samples,
-        method="monte_carlo",
-        **where,
-    )
+def _row(about: Subject, estimate: Estimate, **where: Any) -> Row:
+    return Row(**asdict(about), experiment=EXPERIMENT, **asdict(estimate), **where)
 
 
 def _roles(distribution: LODistribution) -> dict[Role, np.ndarray]:

@@ -53,6 +53,30 @@ def mean_estimate(values: Float[np.ndarray, "n"], method: Method = "monte_carlo"
     return Estimate(value=float(np.mean(values)), standard_error=error, samples=n, method=method)
 
 
+def ratio_estimate(
+    totals: Float[np.ndarray, "n"], cells: Float[np.ndarray, "n"], method: Method = "monte_carlo"
+) -> Estimate:
+    """Mean over cells that come in n independent clusters: ``sum(totals) / sum(cells)``.
+
+    Args:
+        totals: sum of the values in each cluster, such as the masked tokens of a sequence.
+        cells: number of values in each cluster, all positive.
+    Returns:
+        the standard error is that of the linearised ratio (Cochran 1977, ch. 6); NaN for a single cluster or a value
+        that is not finite.
+    Raises:
+        ValueError: no clusters.
+    """
+    n = len(totals)
+    if not n:
+        raise ValueError("a ratio needs at least one cluster; got none. Draw more samples.")
+    value, error = float(totals.sum() / cells.sum()), math.nan
+    if n > 1 and math.isfinite(value):
+        residual = totals - value * cells
+        error = float(np.sqrt((residual**2).sum() / (n * (n - 1))) / cells.mean())
+    return Estimate(value=value, standard_error=error, samples=n, method=method)
+
+
 def wilson_interval(successes: int, trials: int, confidence: float = 0.95) -> tuple[float, float]:
     """Score interval of a proportion (Wilson 1927); sensible also at 0 and 1, where the normal interval has no width.
 

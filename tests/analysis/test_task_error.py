@@ -13,7 +13,18 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from analysis.rows import Subject
-from analysis.task_error import INFINITE, KL, SQUARED, balanced_masks, kl_divergence, paper_task_error, task_error
+from analysis.task_error import (
+    INFINITE,
+    KL,
+    KL_BACKWARDS,
+    KL_FORWARDS,
+    SQUARED,
+    balanced_masks,
+    forward_subproblems,
+    kl_divergence,
+    paper_task_error,
+    task_error,
+)
 from generators.distribution import LODistribution
 from generators.named import nae
 from generators.predicate import Predicate
@@ -106,7 +117,7 @@ def test_the_posterior_in_the_place_of_the_model_has_no_error_at_all():
     rows = measure(oracle, range(1, DISTRIBUTION.length + 1), samples=21)
     rng = np.random.default_rng(0)
     rows += paper_task_error(oracle, POSTERIOR, DISTRIBUTION, about=ABOUT, samples=20, rng=rng)
-    assert {row.metric for row in rows} == {KL, SQUARED, INFINITE}
+    assert {row.metric for row in rows} == {KL, KL_FORWARDS, KL_BACKWARDS, SQUARED, INFINITE}
     assert all(row.value == 0.0 for row in rows)
 
 
@@ -115,15 +126,38 @@ def test_rows_say_where_they_belong():
     cells = {row.position: row for row in rows if row.position is not None}
     assert sorted(cells) == list(range(7))
     assert {i for i, row in cells.items() if row.role == "latent"} == set(DISTRIBUTION.latent_positions.tolist())
-    assert [row.role for row in rows if row.position is None] == ["latent", "observation"]
+    assert [row.role for row in rows if row.position is None and row.metric == KL] == ["latent", "observation"]
     assert all(row.n_masked == 2 and row.model == "m" and row.fingerprint == ABOUT.fingerprint for row in rows)
 
 
 @pytest.mark.parametrize("n", [1, 3, 7])
 @pytest.mark.parametrize("role", ["latent", "observation"])
 def test_role_means_are_within_their_errors_of_the_enumerated_value(n, role):
-    (row,) = [r for r in measure(Uniform(), [n], samples=2000) if r.role == role and r.position is None]
+    (row,) = [
+        r for r in measure(Uniform(), [n], samples=2000) if r.role == role and r.position is None and r.metric == KL
+    ]
     assert abs(row.value - exact_error(role, n)) <= 4.5 * row.standard_error + 1e-9  # false alarm below 1e-5 each
+
+
+def test_an_observation_is_asked_forwards_where_its_latents_are_visible():
+    """Independent of the code: one observation and one mask at a time, by hand."""
+    masks = np.random.default_rng(0).random((200, DISTRIBUTION.length)) < 0.3
+    found = forward_subproblems(DISTRIBUTION, masks)
+    for row, mask in enumerate(masks):
+        for j, position in enumerate(DISTRIBUTION.observation_positions):
+            visible = not any(mask[DISTRIBUTION.latent_positions[i]] for i in SCOPES[j])
+            assert found[row, position] == (bool(mask[position]) and visible)
+    assert not found[:, DISTRIBUTION.latent_positions].any()
+    assert found.any()
+
+
+def test_forward_observations_are_certain_and_the_two_kinds_make_the_mean():
+    """A computable observation has a point mass, so the uniform model loses log 2 on each, without any error."""
+    measured = measure(Uniform(), [3], 400)
+    rows = {row.metric: row for row in measured if row.role == "observation" and row.position is None}
+    assert rows[KL_FORWARDS].value == pytest.approx(math.log(2.0), abs=1e-12)
+    assert rows[KL_FORWARDS].standard_error < 1e-9
+    assert rows[KL_BACKWARDS].value < rows[KL].value < rows[KL_FORWARDS].value
 
 
 def test_the_standard_error_covers_at_its_level():

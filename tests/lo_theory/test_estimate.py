@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binom
 
-from lo_theory.estimate import Estimate, mean_estimate, wilson_interval
+from lo_theory.estimate import Estimate, mean_estimate, ratio_estimate, wilson_interval
 
 
 def test_the_mean_has_the_error_of_independent_draws():
@@ -66,3 +66,21 @@ def test_wilson_covers_near_its_level_also_at_the_edge():
 def test_impossible_counts_are_refused(successes, trials):
     with pytest.raises(ValueError, match=f"{successes} of {trials}"):
         wilson_interval(successes, trials)
+
+
+@given(st.lists(st.tuples(st.floats(-5, 5), st.integers(1, 9)), min_size=2, max_size=12), st.integers(1, 4))
+def test_a_ratio_of_equal_clusters_is_the_mean_of_their_means(pairs, size):
+    totals = np.array([total for total, _ in pairs])
+    ratio = ratio_estimate(totals, np.full(len(totals), float(size)))
+    plain = mean_estimate(totals / size)
+    assert ratio.value == pytest.approx(plain.value, abs=1e-12)
+    assert ratio.standard_error == pytest.approx(plain.standard_error, abs=1e-12)
+
+
+def test_a_ratio_counts_cells_and_refuses_none():
+    ratio = ratio_estimate(np.array([1.0, 9.0]), np.array([1.0, 3.0]))
+    assert ratio.value == 2.5
+    assert np.isnan(ratio_estimate(np.array([1.0]), np.array([2.0])).standard_error)
+    assert np.isnan(ratio_estimate(np.array([np.inf, 1.0]), np.array([1.0, 1.0])).standard_error)
+    with pytest.raises(ValueError, match="at least one cluster"):
+        ratio_estimate(np.array([]), np.array([]))
