@@ -169,8 +169,8 @@ class TestEvaluate:
         assert "its own order" in out
         assert "kl_nats" not in out
 
-    def test_without_an_enumerable_posterior_the_rest_is_measured(self, tmp_path, capsys):
-        wide = ("nae-sat", "--n-latents", "21", "--n-observations", "3")
+    def test_without_an_exact_posterior_the_rest_is_measured(self, tmp_path, capsys):
+        wide = ("whole-hash", "--n-latents", "21", "--n-observations", "3")
         assert run("train", "--out", tmp_path, "--steps", 1, *NETWORK, *wide) == 0
         assert run("evaluate", "--model", tmp_path, "--rows", 4) == 0
         out = capsys.readouterr().out
