@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from analysis import forward_hash, hardness, hardness_report, learners
+from analysis import forward_hash, hardness, hardness_checks, learners
 from analysis.cli import main
 from analysis.forward_hash import ForwardHashUnit
 from analysis.hardness import HardnessExperiment
@@ -214,14 +214,14 @@ class TestASecondStart:
 
 class TestItsReport:
     def test_checks_name_what_was_met_and_what_was_not(self, finished, rows):
-        checks = hardness_report._control_checks(rows)
+        checks = hardness_checks.control_checks(rows)
         assert [check.met for check in checks] == [True, True, True]
         spoiled = [replace(row, value=row.value + 0.01) if row.model == CONTROL else row for row in rows]
-        assert [check.met for check in hardness_report._control_checks(spoiled)] == [False, False, False]
+        assert [check.met for check in hardness_checks.control_checks(spoiled)] == [False, False, False]
 
     def test_hardly_trained_networks_miss_the_goal_and_the_page_says_so(self, rows):
-        checks = hardness_report._effect_checks(rows)
-        assert len(checks) == 4 * len(DISTRIBUTIONS)
+        checks = hardness_checks.effect_checks(rows)
+        assert len(checks) == 5 * len(DISTRIBUTIONS)
         goal = [check for check in checks if "agreement by margin" in check.text]
         assert [check.met for check in goal] == [False] * 3
 

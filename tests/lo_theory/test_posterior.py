@@ -186,7 +186,7 @@ def test_small_token_types_and_empty_batches_are_accepted():
 
 def test_too_many_states_are_refused_with_their_number_and_a_way_out():
     distribution = nae(12, 3)
-    with pytest.raises(ValueError, match=r"2\*\*12 = .*max_states = 1000.*[Uu]se fewer latents, or raise max_states"):
+    with pytest.raises(ValueError, match=r"2\*\*12 = .*max_states = 1000.*[Uu]se fewer latents, raise max_states"):
         EnumeratedPosterior(distribution, max_states=1000)
     assert EnumeratedPosterior(distribution, max_states=2**12).states == 2**12
 
