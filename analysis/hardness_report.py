@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from analysis.forward_hash import COIN
-from analysis.hardness_checks import agreement, at_most_calls, averaged, control_checks, effect_checks
+from analysis.hardness_checks import agreement, at_most_calls, averaged, control_checks, effect_checks, role_excess
 from analysis.learners import MDM
 from analysis.likelihood_gap import GAP
 from analysis.order_accuracy import REVEAL_RANK
 from analysis.paper_numbers import TABLE_1
 from analysis.plots.style import CONTROL, SavedFigure
-from analysis.plots.task_error import latent_excess
 from analysis.report import FigureItem, Report, Section, TableItem, show
 from analysis.rows import Role, Row, combine_seeds
 from analysis.scales import DISTRIBUTIONS, SCALES, ScaleName
@@ -34,9 +33,9 @@ def build_report(
         summary=_summary(scale),
         scale=scale,
         minutes=minutes,
-        checks=[*control_checks(rows), *effect_checks(means)],
+        checks=[*control_checks(rows), *effect_checks(rows)],
         sections=[
-            _task_error_section(means, figures["task_error"]),
+            _task_error_section(rows, figures["task_error"]),
             _gap_section(means, figures["likelihood_gap"]),
             _accuracy_section(means, figures["order_accuracy"], scale),
             _hash_section(means, figures["forward_hash"]),
@@ -61,13 +60,13 @@ def _summary(scale: ScaleName) -> list[str]:
     ]
 
 
-def _task_error_section(means: Sequence[Row], figure: SavedFigure) -> Section:
-    rows = []
+def _task_error_section(rows: Sequence[Row], figure: SavedFigure) -> Section:
+    table = []
     for name in DISTRIBUTIONS:
-        own = [row for row in means if row.distribution == name and row.model == MDM]
-        latent, observation, z = latent_excess(own)
-        squared_latent, squared_observation, squared_z = latent_excess(own, SQUARED)
-        rows.append(
+        own = [row for row in rows if row.distribution == name and row.model == MDM]
+        latent, observation, z = role_excess(own)
+        squared_latent, squared_observation, squared_z = role_excess(own, SQUARED)
+        table.append(
             [
                 name,
                 *(f"{latent:.4f}", f"{observation:.4f}", f"{z:.1f}"),
@@ -83,7 +82,7 @@ def _task_error_section(means: Sequence[Row], figure: SavedFigure) -> Section:
             "paper's own measure: the squared difference of log-probabilities of the true token with l latents "
             "and l P / N observations masked. It needs no treatment of infinities here: the posterior gives the "
             "true token positive probability, and a softmax does too.",
-            "Role is not what makes a subproblem hard. A masked observation whose latents are visible is computed; "
+            "Role alone does not make a subproblem hard. A masked observation whose latents are visible is computed; "
             "with one of them hidden it asks for the same inference as a masked latent. Under uniform masks most are "
             "of the second kind, so the roles need not differ; the second table tells the two kinds apart.",
         ],
@@ -107,21 +106,21 @@ def _task_error_section(means: Sequence[Row], figure: SavedFigure) -> Section:
                     "observations, squared",
                     "z, squared",
                 ],
-                rows=rows,
+                rows=table,
             ),
             TableItem(
                 caption="The same KL of observations, split by whether all latents that they read are visible, beside "
                 "the latents'; means over the numbers of masked tokens at which each occurs, weighted by sequences, +- "
                 "one standard error.",
                 header=["distribution", "observations, forwards", "observations, backwards", "latents"],
-                rows=[_directions(means, name) for name in DISTRIBUTIONS],
+                rows=[_directions(rows, name) for name in DISTRIBUTIONS],
             ),
         ],
     )
 
 
-def _directions(means: Sequence[Row], name: str) -> list[str]:
-    own = [row for row in means if row.distribution == name and row.model == MDM]
+def _directions(rows: Sequence[Row], name: str) -> list[str]:
+    own = [row for row in rows if row.distribution == name and row.model == MDM]
     asked: list[tuple[str, Role]] = [(KL_FORWARDS, "observation"), (KL_BACKWARDS, "observation"), (KL, "latent")]
     averages = [averaged(own, metric, role) for metric, role in asked]
     return [name, *(f"{value:.4f} +- {error:.4f}" for value, error in averages)]
