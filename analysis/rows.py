@@ -129,7 +129,7 @@ def combine_seeds(rows: Sequence[Row]) -> list[Row]:
 
     From three seeds on, the standard error is that of the mean over seeds, the interval Student's t with (seeds - 1)
     degrees of freedom, and ``over`` says ``seeds``. With one or two there is no honest spread over seeds: the standard
-    error is that of the evaluations alone and ``over`` says ``sequences``.
+    error is that of the evaluations alone and ``over`` says ``sequences``. Intervals of proportions are cut at 0 and 1.
 
     Raises:
         ValueError: one seed twice for the same number.
@@ -160,8 +160,11 @@ def _combined(group: list[Row]) -> Row:
         )
     error = float(values.std(ddof=1)) / math.sqrt(k)
     half = float(t.ppf(0.975, k - 1)) * error
+    low, high = mean - half, mean + half
+    if first.low is not None and first.high is not None:  # only proportions store an interval, and they stay in [0, 1]
+        low, high = max(low, 0.0), min(high, 1.0)
     return dataclasses.replace(
-        first, seed=None, value=mean, standard_error=error, samples=k, over="seeds", low=mean - half, high=mean + half
+        first, seed=None, value=mean, standard_error=error, samples=k, over="seeds", low=low, high=high
     )
 
 

@@ -192,3 +192,16 @@ def test_provenance_names_no_machine_and_no_folder():
     assert str(Path.cwd()) not in form
     assert str(Path.home()) not in form
     assert '"structure_seed": 3' in form
+
+
+def test_the_interval_of_a_mean_proportion_stays_a_proportion():
+    about = {"distribution": "d", "fingerprint": "f", "model": "m", "experiment": "e", "method": "monte_carlo"}
+    shares = [
+        Row(**about, metric="share", seed=seed, value=value, standard_error=0.01, samples=9, low=low, high=high)
+        for seed, (value, low, high) in enumerate([(0.99, 0.98, 1.0), (1.0, 0.99, 1.0), (0.9, 0.88, 0.92)])
+    ]
+    (mean,) = combine_seeds(shares)
+    assert mean.high == 1.0
+    assert 0.0 < mean.low < mean.value
+    (nats,) = combine_seeds([dataclasses.replace(row, low=None, high=None) for row in shares])
+    assert nats.high > 1.0
