@@ -23,7 +23,7 @@ from analysis.report import FigureItem, Report, Section, TableItem, show, write_
 from analysis.rows import Role, Row, Subject
 from analysis.scales import ScaleName
 from analysis.store import StoredUnit
-from analysis.task_error import balanced_masks
+from analysis.task_error import balanced_masks, roles_of
 from generators.distribution import LODistribution
 from generators.families import nae_sat
 from lo_theory.elimination import EliminatedPosterior
@@ -98,14 +98,10 @@ def expected_loss(
             for start in range(0, samples, _BATCH)
         ]
     )
-    roles: dict[Role, np.ndarray] = {
-        "latent": distribution.latent_positions,
-        "observation": distribution.observation_positions,
-    }
     masked = np.where(masks, entropy, 0.0)
     return {
         role: np.stack([masked[:, at].sum(axis=1), masks[:, at].sum(axis=1).astype(np.float64)], axis=1)
-        for role, at in roles.items()
+        for role, at in roles_of(distribution).items()
     }
 
 

@@ -86,24 +86,8 @@ def _accuracy_checks(means: Sequence[Row], name: str) -> list[Check]:
     ]
 
 
-def role_excess(rows: Sequence[Row], metric: str = KL) -> tuple[float, float, float]:
-    """Errors of latents and of observations, and z of their difference; rows of one model on one distribution.
-
-    From three seeds on z is of the mean over seeds: the numbers of masked tokens share a network, so only seeds are
-    independent draws of it.
-    """
-    seeds = list(dict.fromkeys(row.seed for row in rows if row.metric == metric))
-    each = [latent_excess([row for row in rows if row.seed == seed], metric) for seed in seeds]
-    if len(each) < 3:
-        return latent_excess(combine_seeds(rows), metric)
-    latents, observations = np.array([a for a, _, _ in each]), np.array([b for _, b, _ in each])
-    difference = latents - observations
-    error = float(difference.std(ddof=1)) / math.sqrt(len(each))
-    return float(latents.mean()), float(observations.mean()), float(difference.mean()) / error if error else math.nan
-
-
 def _role_checks(rows: Sequence[Row], name: str) -> list[Check]:
-    latent, observation, z = role_excess([r for r in rows if r.distribution == name and r.model == MDM])
+    latent, observation, z = latent_excess([r for r in rows if r.distribution == name and r.model == MDM])
     return [
         Check(
             text=f"{name}: latents have the larger task error (the paper's claim)",

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from analysis.forward_hash import COIN
-from analysis.hardness_checks import agreement, at_most_calls, averaged, control_checks, effect_checks, role_excess
+from analysis.hardness_checks import agreement, at_most_calls, averaged, control_checks, effect_checks
 from analysis.learners import MDM
 from analysis.likelihood_gap import GAP
 from analysis.order_accuracy import REVEAL_RANK
 from analysis.paper_numbers import TABLE_1
 from analysis.plots.style import CONTROL, SavedFigure
+from analysis.plots.task_error import latent_excess
 from analysis.report import FigureItem, Report, Section, TableItem, show
 from analysis.rows import Role, Row, combine_seeds
 from analysis.scales import DISTRIBUTIONS, SCALES, ScaleName
@@ -64,8 +65,8 @@ def _task_error_section(rows: Sequence[Row], figure: SavedFigure) -> Section:
     table = []
     for name in DISTRIBUTIONS:
         own = [row for row in rows if row.distribution == name and row.model == MDM]
-        latent, observation, z = role_excess(own)
-        squared_latent, squared_observation, squared_z = role_excess(own, SQUARED)
+        latent, observation, z = latent_excess(own)
+        squared_latent, squared_observation, squared_z = latent_excess(own, SQUARED)
         table.append(
             [
                 name,

@@ -62,7 +62,7 @@ def task_error(
     Cost: ``len(masked_counts) * samples`` sequences through both.
     """
     _check(denoiser, distribution, samples)
-    roles = _roles(distribution)
+    roles = roles_of(distribution)
     rows: list[Row] = []
     for n in masked_counts:
         if not 1 <= n <= distribution.length:
@@ -122,7 +122,7 @@ def paper_task_error(
     counts = range(1, n_latents) if latent_counts is None else latent_counts
     if n_latents < 2 or any(not 1 <= count < n_latents for count in counts):
         raise ValueError(f"the protocol masks l latents with l in 1..N-1, N = {n_latents}; got {list(counts)}.")
-    roles = _roles(distribution)
+    roles = roles_of(distribution)
     rows: list[Row] = []
     for count in counts:
         hidden_observations = round(count * distribution.n_observations / n_latents)
@@ -237,7 +237,8 @@ def _row(about: Subject, estimate: Estimate, **where: Any) -> Row:
     return Row(**asdict(about), experiment=EXPERIMENT, **asdict(estimate), **where)
 
 
-def _roles(distribution: LODistribution) -> dict[Role, np.ndarray]:
+def roles_of(distribution: LODistribution) -> dict[Role, np.ndarray]:
+    """Positions of the latents and of the observations."""
     return {"latent": distribution.latent_positions, "observation": distribution.observation_positions}
 
 

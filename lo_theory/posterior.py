@@ -6,6 +6,7 @@ import numpy as np
 from jaxtyping import Bool, Float64, Integer
 
 from generators.distribution import LODistribution
+from lo_theory.factors import checked_tokens
 
 _CHUNK_BYTES = 2**26  # of one (states, L, V) table of float64
 
@@ -64,7 +65,7 @@ class EnumeratedPosterior:
             ValueError: wrong length or a token outside ``range(V + 1)``.
             ImpossibleEvidence: a row's visible tokens have probability zero; the message names a minimal conflict.
         """
-        tokens = self._checked(tokens)
+        tokens = checked_tokens(tokens, self.length, self.vocabulary)
         _, marginals = self._query(tokens)
         with np.errstate(divide="ignore"):
             log_marginals = np.log(marginals)
@@ -75,7 +76,7 @@ class EnumeratedPosterior:
 
     def log_evidence(self, tokens: Integer[np.ndarray, "B L"]) -> Float64[np.ndarray, "B"]:
         """Log probability of the visible tokens, in nats; raises as :meth:`log_marginals` does."""
-        return self._query(self._checked(tokens))[0]
+        return self._query(checked_tokens(tokens, self.length, self.vocabulary))[0]
 
     def _query(self, tokens: np.ndarray) -> tuple[Float64[np.ndarray, "B"], Float64[np.ndarray, "B L V"]]:
         batch, flat = len(tokens), self.length * self.vocabulary
@@ -103,17 +104,6 @@ class EnumeratedPosterior:
         log_likelihood = np.where(hit, self._kept, self._replaced).reshape(stop - start, -1)
         blocked = np.isneginf(log_likelihood)
         return np.where(blocked, 0.0, log_likelihood), blocked.astype(np.float64), np.exp(log_likelihood)
-
-    def _checked(self, tokens: np.ndarray) -> np.ndarray:
-        tokens = np.asarray(tokens)
-        if tokens.ndim != 2 or tokens.shape[1] != self.length:
-            raise ValueError(f"tokens must have shape (B, {self.length}); got {tokens.shape}.")
-        if tokens.size and (tokens.min() < 0 or tokens.max() > self.mask_id):
-            raise ValueError(
-                f"tokens lie in range({self.vocabulary}) or are the mask id {self.mask_id}; "
-                f"got values from {tokens.min()} to {tokens.max()}."
-            )
-        return tokens
 
     def _require_possible(self, tokens: np.ndarray, total: Float64[np.ndarray, "B"]) -> None:
         impossible = np.flatnonzero(total == 0.0)

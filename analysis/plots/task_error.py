@@ -35,7 +35,8 @@ def draw_task_error(rows: Sequence[Row], model: str = "mdm") -> Figure:
     Raises:
         ValueError: no row of that model.
     """
-    rows = combine_seeds([row for row in rows if row.experiment == "task_error"])
+    each = [row for row in rows if row.experiment == "task_error"]
+    rows = combine_seeds(each)
     names = list(dict.fromkeys(row.distribution for row in rows if row.model == model))
     if not names:
         raise ValueError(f"no task error of a model {model!r}; got rows of {sorted({row.model for row in rows})}.")
@@ -48,6 +49,8 @@ def draw_task_error(rows: Sequence[Row], model: str = "mdm") -> Figure:
         )
         axes = figure.subplots(len(heights), len(names), squeeze=False, height_ratios=heights)
         _maps(figure, axes[0], rows, names, model)
+        for panel, name in zip(axes[0], names, strict=True):
+            headline(panel, name, _message(_of(each, name, model)), lift=21.0)
         _role_row(axes[1], rows, names, model, KL)
         if paper:
             _role_row(axes[2], rows, names, model, SQUARED)
@@ -58,8 +61,23 @@ def draw_task_error(rows: Sequence[Row], model: str = "mdm") -> Figure:
 def latent_excess(rows: Sequence[Row], metric: str = KL) -> tuple[float, float, float]:
     """Errors of latents and of observations, averaged over the mask counts that have both, and z of their difference.
 
-    Different counts have different sequences, hence independent errors. NaN where there is nothing to compare.
+    Different counts have different sequences, hence independent errors in one run. From three seeds on z is of the mean
+    over seeds: the counts share a network, so only seeds are independent draws of it. NaN where there is nothing to
+    compare.
+
+    Args:
+        rows: of one model on one distribution, seeds not averaged yet.
     """
+    seeds = list(dict.fromkeys(row.seed for row in rows if row.metric == metric))
+    if len(seeds) < 3:
+        return _excess_of_run(combine_seeds(rows), metric)
+    runs = np.array([_excess_of_run([row for row in rows if row.seed == seed], metric)[:2] for seed in seeds])
+    latent, observation = (float(mean) for mean in runs.mean(axis=0))
+    error = float((runs[:, 0] - runs[:, 1]).std(ddof=1)) / math.sqrt(len(seeds))
+    return latent, observation, (latent - observation) / error if error > 0 else math.nan
+
+
+def _excess_of_run(rows: Sequence[Row], metric: str) -> tuple[float, float, float]:
     means = {role: {row.n_masked: row for row in _role_means(rows, metric, role)} for role in _NAMES}
     counts = [n for n in means["latent"] if n in means["observation"]]
     pairs = [(means["latent"][n], means["observation"][n]) for n in counts]
@@ -79,7 +97,6 @@ def _maps(figure: Figure, axes: np.ndarray, rows: Sequence[Row], names: list[str
     for panel, name in zip(axes, names, strict=True):
         counts, grid, n_latents = grids[name]
         image = _map(panel, counts, grid, n_latents, norm)
-        headline(panel, name, _message(_of(rows, name, model)), lift=21.0)
     axes[0].set_ylabel("masked tokens in the sequence")
     if image is not None:
         bar = figure.colorbar(image, ax=axes.tolist(), shrink=0.92, pad=0.015, aspect=22)

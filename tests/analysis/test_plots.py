@@ -185,3 +185,19 @@ def test_rows_of_the_wrong_kind_are_named():
         draw_likelihood_gap(task_rows())
     with pytest.raises(ValueError, match="no order accuracy of a model 'net'"):
         draw_order_accuracy(order_rows(), model="net")
+
+
+def test_from_three_seeds_on_the_excess_is_judged_between_seeds():
+    """Runs that differ by much more than their test sequences say: z must follow the runs."""
+    runs = [
+        replace(one, seed=seed)
+        for seed, latents in enumerate((0.4, 0.1, 0.3))
+        for one in task_rows(latents, 0.1, 0.001)
+        if one.model == "mdm"
+    ]
+    each = np.array([latent_excess([r for r in runs if r.seed == seed])[:2] for seed in range(3)])
+    difference = each[:, 0] - each[:, 1]
+    latent, observation, z = latent_excess(runs)
+    assert (latent, observation) == pytest.approx(tuple(each.mean(axis=0)))
+    assert z == pytest.approx(difference.mean() / (difference.std(ddof=1) / math.sqrt(3)))
+    assert z < 10 < latent_excess(runs[: len(runs) // 3])[2]  # one run alone is far surer of itself
