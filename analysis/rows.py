@@ -22,7 +22,7 @@ Role = Literal["latent", "observation"]
 Over = Literal["sequences", "seeds"]
 
 _NONFINITE = {"inf": math.inf, "-inf": -math.inf, "nan": math.nan}
-_FLOATS = ("value", "standard_error", "low", "high")
+_FLOATS = ("value", "standard_error", "low", "high", "at")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +44,7 @@ class Subject:
 
 @dataclass(frozen=True, kw_only=True)
 class Row(Subject):
-    """One number. The fields from ``metric`` to ``start`` say which; those that do not apply are None.
+    """One number. The fields from ``metric`` to ``at`` say which; those that do not apply are None.
 
     Attributes:
         experiment: the figure it belongs to, such as ``task_error``.
@@ -58,6 +58,7 @@ class Row(Subject):
         step: finished training steps, where a number is followed through training.
         degree: k P / N of a planted instance, P the visible constraints.
         start: where an iteration began.
+        swept, at: name and value of one more quantity that the experiment varies, such as ``revealed share``.
         value, standard_error: the estimate and one standard deviation of its sampling error; both may be infinite or
             NaN.
         samples: independent draws behind the standard error, counted in units of ``over``.
@@ -82,6 +83,8 @@ class Row(Subject):
     step: int | None = None
     degree: float | None = None
     start: str | None = None
+    swept: str | None = None
+    at: float | None = None
     low: float | None = None
     high: float | None = None
 
@@ -103,16 +106,17 @@ class Row(Subject):
         """Inverse of :meth:`to_json`.
 
         Raises:
-            ValueError: unknown or missing fields, or a number that is none.
+            ValueError: unknown fields, a missing one that every number has, or a number that is none.
         """
-        strict_fields(form, set(COLUMNS), what="row")
+        strict_fields(form, _NEEDED, optional=frozenset(COLUMNS) - _NEEDED, what="row")
         fields: dict[str, Any] = dict(form)
         for name in _FLOATS:
-            fields[name] = _float_from_json(fields[name])
+            fields[name] = _float_from_json(fields.get(name))
         return cls(**fields)
 
 
 COLUMNS = tuple(field.name for field in dataclasses.fields(Row))
+_NEEDED = {field.name for field in dataclasses.fields(Row) if field.default is dataclasses.MISSING}
 
 
 def write_csv(path: Path, rows: Iterable[Row]) -> None:
@@ -172,7 +176,7 @@ def _coordinates(row: Row) -> tuple[Any, ...]:
     return (
         row.experiment, row.distribution, row.fingerprint, row.model, row.metric, row.method,
         row.position, row.role, row.n_masked, row.latents_masked, row.decoder, row.calls, row.step,
-        row.degree, row.start,
+        row.degree, row.start, row.swept, row.at,
     )  # fmt: skip
 
 

@@ -16,9 +16,10 @@ from jaxtyping import Bool, Float64, Int64
 from torch import Tensor
 
 from lo_theory.denoiser import Denoiser
-from lo_theory.reveal import RevealRule, Situation, independent, k_per_step, one_per_step
+from lo_theory.reveal import RevealRule, independent, k_per_step, one_per_step
 from lo_theory.schedules import LINEAR, NoiseSchedule
 from lo_theory.scores import Score, margin_score, order_score, random_score, top_probability_score
+from lo_theory.situation import Situation
 from lo_theory.tokens import TokenRule, sample_token
 from lo_theory.trace import StepRecord, Trace
 
@@ -66,10 +67,12 @@ def in_order(order: Sequence[int] | np.ndarray) -> Decoder:
 
 @dataclass(frozen=True, eq=False)
 class DecodingState:
-    """Tokens with masks, and the number of finished steps."""
+    """Tokens with masks, which of them were given, the number of finished steps, and the denoiser's last answers."""
 
     tokens: Int64[Tensor, "B L"]
+    given: Bool[Tensor, "B L"]
     step: int = 0
+    previous: Float64[Tensor, "B L V"] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,7 +112,7 @@ def decode(
     _check_tokens(denoiser, tokens)
     masks = (tokens == denoiser.vocabulary).sum(dim=1).tolist()
     allowed = next(n for n in (limit, decoder.reveal.steps, max(masks, default=0)) if n is not None)
-    state, steps = DecodingState(tokens), []
+    state, steps = DecodingState(tokens, tokens != denoiser.vocabulary), []
     while (state.tokens == denoiser.vocabulary).any():
         if state.step >= allowed:
             left = int((state.tokens == denoiser.vocabulary).sum())
@@ -135,7 +138,16 @@ def advance(
     hidden = state.tokens == denoiser.vocabulary
     log_probs = denoiser(state.tokens).to(torch.float64)
     score = _ranked(decoder.score(log_probs, hidden, generator), hidden)
-    chosen = decoder.reveal.choose(Situation(state.step, hidden, score, log_probs), generator) & hidden
+    now = Situation(
+        step=state.step,
+        tokens=state.tokens,
+        given=state.given,
+        hidden=hidden,
+        score=score,
+        log_probs=log_probs,
+        previous=state.previous,
+    )
+    chosen = decoder.reveal.choose(now, generator) & hidden
     answers = log_probs[chosen]  # (M, V)
     _require_answers(answers, chosen)
     drawn = decoder.token(answers, chosen, generator)
@@ -150,7 +162,7 @@ def advance(
         log_prob=answers.gather(1, drawn[:, None]).squeeze(1),
         entropy=torch.special.entr(answers.exp()).sum(dim=1),
     )
-    return DecodingState(tokens, state.step + 1), record
+    return DecodingState(tokens, state.given, state.step + 1, log_probs), record
 
 
 def _ranked(score: Float64[Tensor, "B L"], hidden: Bool[Tensor, "B L"]) -> Float64[Tensor, "B L"]:

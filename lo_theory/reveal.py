@@ -11,25 +11,9 @@ from torch import Tensor
 
 from lo_theory.noise import uniform_noise
 from lo_theory.schedules import LINEAR, NoiseSchedule
+from lo_theory.situation import Situation
 
 _ROUNDING_SLACK = 1e-9  # an expectation of one half that floating point puts a hair below still counts as one half
-
-
-@dataclass(frozen=True, eq=False)
-class Situation:
-    """What a reveal rule sees.
-
-    Attributes:
-        step: finished steps, 0 at first.
-        hidden: (B, L), True where the token is masked.
-        score: (B, L), higher is revealed earlier; ``-inf`` at visible positions.
-        log_probs: (B, L, V) of the denoiser, in nats.
-    """
-
-    step: int
-    hidden: Bool[Tensor, "B L"]
-    score: Float64[Tensor, "B L"]
-    log_probs: Float64[Tensor, "B L V"]
 
 
 @dataclass(frozen=True)

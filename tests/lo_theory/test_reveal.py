@@ -13,7 +13,6 @@ from scipy.stats import binom, chisquare
 
 from lo_theory.reveal import (
     RevealRule,
-    Situation,
     independent,
     k_per_step,
     one_per_step,
@@ -22,6 +21,7 @@ from lo_theory.reveal import (
     scheduled,
 )
 from lo_theory.schedules import COSINE, LINEAR, polynomial
+from lo_theory.situation import Situation
 
 SCHEDULES = [LINEAR, COSINE, polynomial(2.0), polynomial(0.5)]
 ids = [schedule.name for schedule in SCHEDULES]
@@ -31,13 +31,23 @@ def seeded(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
+def blank(step: int, hidden: torch.Tensor) -> Situation:
+    """A moment of decoding in which every hidden position is scored alike."""
+    return Situation(
+        step=step,
+        tokens=torch.where(hidden, 2, 0),
+        given=torch.zeros_like(hidden),
+        hidden=hidden,
+        score=torch.zeros(hidden.shape, dtype=torch.float64).masked_fill(~hidden, -math.inf),
+        log_probs=torch.zeros(*hidden.shape, 2, dtype=torch.float64),
+    )
+
+
 def run(rule: RevealRule, hidden: torch.Tensor, generator: torch.Generator) -> list[torch.Tensor]:
     """Chosen positions of each step, scores all equal."""
     steps, hidden = [], hidden.clone()
     while hidden.any():
-        score = torch.zeros(hidden.shape, dtype=torch.float64).masked_fill(~hidden, -math.inf)
-        situation = Situation(len(steps), hidden, score, torch.zeros(*hidden.shape, 2, dtype=torch.float64))
-        chosen = rule.choose(situation, generator)
+        chosen = rule.choose(blank(len(steps), hidden), generator)
         assert not (chosen & ~hidden).any(), "a rule never chooses a visible position"
         steps.append(chosen)
         hidden = hidden & ~chosen
@@ -110,9 +120,7 @@ def test_halves_are_rounded_up():
 def test_the_reverse_process_reveals_independently_with_the_stated_probability(schedule):
     """The number revealed in a step is binomial: chi-square of 5000 rows, false alarm 1e-5; the last step takes all."""
     hidden, steps = torch.ones(5000, 4, dtype=torch.bool), 3
-    chosen = independent(steps, schedule).choose(
-        Situation(1, hidden, torch.zeros(5000, 4).double(), torch.zeros(5000, 4, 2).double()), seeded(1)
-    )
+    chosen = independent(steps, schedule).choose(blank(1, hidden), seeded(1))
     alpha_t, alpha_s = schedule.alpha(torch.tensor([2 / 3, 1 / 3], dtype=torch.float64)).tolist()
     p = (alpha_s - alpha_t) / (1 - alpha_t)
     assert reveal_probability(1, steps, schedule) == pytest.approx(p, abs=1e-12)
