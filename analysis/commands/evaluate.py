@@ -67,15 +67,28 @@ class Evaluate:
             generator = torch.Generator().manual_seed(self.sample_seed)
             generated, calls = generate(model.denoiser, decoder, self.rows, generator)
             yield from order_accuracy(generated, distribution, about=about, decoder=name, calls=calls)
+        yield from self._task_errors(model, about, rng)
+
+    def _task_errors(self, model: TrainedModel, about: Subject, rng: np.random.Generator) -> list[Row]:
+        """All or none: the posterior may refuse a mask half-way, and what was measured before is kept."""
+        distribution = model.distribution
+        counts = sorted({max(1, round(share * distribution.length)) for share in (0.25, 0.5, 0.75, 1.0)})
         try:
             posterior = exact_posterior(distribution)
+            return list(
+                task_error(
+                    model.denoiser,
+                    posterior,
+                    distribution,
+                    about=about,
+                    masked_counts=counts,
+                    samples=self.rows,
+                    rng=rng,
+                )
+            )
         except ValueError as error:
             print(f"task error not measured: {error}")
-            return
-        counts = sorted({max(1, round(share * distribution.length)) for share in (0.25, 0.5, 0.75, 1.0)})
-        yield from task_error(
-            model.denoiser, posterior, distribution, about=about, masked_counts=counts, samples=self.rows, rng=rng
-        )
+            return []
 
 
 def _line(row: Row) -> str:
