@@ -60,11 +60,22 @@ def subsets_of_size(counts: Int[Tensor, " B"], length: int, generator: torch.Gen
     return rank < counts[:, None]
 
 
-def count_masks(batch_size: int, length: int, generator: torch.Generator, *, stratified: bool = False) -> WeightedMasks:
-    """Masks of n positions, n uniform on 1..L and the subset uniform given n; weight L / n."""
+def count_masks(
+    batch_size: int, length: int, generator: torch.Generator, *, stratified: bool = False, most: int | None = None
+) -> WeightedMasks:
+    """Masks of n positions, n uniform on 1..L and the subset uniform given n; weight L / n.
+
+    Args:
+        most: n is uniform on 1..most instead, for a curriculum; the weighted sum is then no longer the paper's loss.
+    Raises:
+        ValueError: ``most`` outside 1..L.
+    """
     _check_shape(batch_size, length)
+    largest = length if most is None else most
+    if not 1 <= largest <= length:
+        raise ValueError(f"masks of a sequence of length {length} hide at most 1..{length} positions; got {most}.")
     uniform = _uniform(batch_size, generator, stratified)
-    counts = (uniform * length).long().clamp(max=length - 1) + 1
+    counts = (uniform * largest).long().clamp(max=largest - 1) + 1
     return WeightedMasks(subsets_of_size(counts, length, generator), length / counts.to(torch.float32))
 
 

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property, partial
 from typing import Any, Protocol, runtime_checkable
 
@@ -17,7 +17,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 from torch.nn import functional
 
-from lo_theory.masking import Masker, WeightedMasks, stratified_count_masks
+from lo_theory.masking import Masker, WeightedMasks, count_masks, stratified_count_masks
 from lo_theory.network import NetworkConfig, Transformer
 from lo_theory.orders import check_order
 
@@ -35,8 +35,14 @@ class Objective(Protocol):
         """Raise ValueError unless a network of this shape can be trained on this objective."""
         ...
 
-    def loss(self, network: Transformer, rows: Int64[Tensor, "B L"], generator: torch.Generator) -> Float[Tensor, ""]:
-        """Mean over the rows, in nats per sequence; all its randomness comes from ``generator``."""
+    def loss(
+        self, network: Transformer, rows: Int64[Tensor, "B L"], generator: torch.Generator, *, progress: float = 1.0
+    ) -> Float[Tensor, ""]:
+        """Mean over the rows, in nats per sequence; all its randomness comes from ``generator``.
+
+        Args:
+            progress: share of the training that is done, in [0, 1], for objectives that change on the way.
+        """
         ...
 
     def to_json(self) -> dict[str, Any]:
@@ -63,16 +69,46 @@ def per_mask(cross_entropy: Float[Tensor, " M"], masks: WeightedMasks) -> Float[
 
 
 @dataclass(frozen=True)
+class Curriculum:
+    """Few masks first: the largest number of hidden positions grows in a straight line to L, and stays there.
+
+    With few masks nearly all latents are visible and what an observation reads can be learned from it directly; with
+    many it has to be found from what is left. An addition of ours, not in the paper.
+
+    Attributes:
+        share: of the training after which masks have their usual law.
+        first: largest share of hidden positions at the start.
+    Raises:
+        ValueError: a share outside (0, 1].
+    """
+
+    share: float = 0.6
+    first: float = 0.1
+
+    def __post_init__(self) -> None:
+        for name in ("share", "first"):
+            if not 0 < getattr(self, name) <= 1:
+                raise ValueError(f"{name} of a curriculum lies in (0, 1]; got {getattr(self, name)}.")
+
+    def most(self, length: int, progress: float) -> int:
+        """The largest number of hidden positions when ``progress`` of the training is done, 1..length."""
+        reached = min(1.0, self.first + (1.0 - self.first) * progress / self.share)
+        return max(1, round(length * reached))
+
+
+@dataclass(frozen=True)
 class MaskedObjective:
     """Masked diffusion: hide positions at random, predict them from the rest.
 
     Attributes:
         reduction: :func:`likelihood` or :func:`per_mask`.
         masker: draws the masks, from :mod:`lo_theory.masking`.
+        curriculum: draws stratified masks by count in the masker's place while it lasts; None: the masker throughout.
     """
 
     reduction: Reduction = likelihood
     masker: Masker = stratified_count_masks
+    curriculum: Curriculum | None = None
 
     @property
     def causal(self) -> bool:
@@ -84,15 +120,24 @@ class MaskedObjective:
         if network.causal:
             raise ValueError("masked diffusion trains a network that sees both ways; pass NetworkConfig(causal=False).")
 
-    def loss(self, network: Transformer, rows: Int64[Tensor, "B L"], generator: torch.Generator) -> Float[Tensor, ""]:
+    def loss(
+        self, network: Transformer, rows: Int64[Tensor, "B L"], generator: torch.Generator, *, progress: float = 1.0
+    ) -> Float[Tensor, ""]:
         """The reduced cross-entropy at the masked positions, in nats per sequence."""
-        masks = _to(self.masker(rows.shape[0], rows.shape[1], generator), rows.device)
+        masks = _to(self._masks(rows.shape[0], rows.shape[1], generator, progress), rows.device)
         logits = network(rows.masked_fill(masks.hidden, network.config.mask_id), masks.hidden)  # (M, V)
         return self.reduction(functional.cross_entropy(logits, rows[masks.hidden], reduction="none"), masks)
 
     def to_json(self) -> dict[str, Any]:
-        """Names of the reduction and of the masker."""
-        return {"objective": "masked", "reduction": _name(self.reduction), "masker": _name(self.masker)}
+        """Names of the reduction and of the masker, and the curriculum if there is one."""
+        form = {"objective": "masked", "reduction": _name(self.reduction), "masker": _name(self.masker)}
+        return form if self.curriculum is None else form | {"curriculum": asdict(self.curriculum)}
+
+    def _masks(self, batch_size: int, length: int, generator: torch.Generator, progress: float) -> WeightedMasks:
+        most = length if self.curriculum is None else self.curriculum.most(length, progress)
+        if most == length:
+            return self.masker(batch_size, length, generator)
+        return count_masks(batch_size, length, generator, stratified=True, most=most)
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,8 +165,10 @@ class AutoregressiveObjective:
         if network.length != len(self.order):
             raise ValueError(f"the order has {len(self.order)} entries, the network reads {network.length} tokens.")
 
-    def loss(self, network: Transformer, rows: Int64[Tensor, "B L"], generator: torch.Generator) -> Float[Tensor, ""]:
-        """-log p along the order, averaged over rows; deterministic."""
+    def loss(
+        self, network: Transformer, rows: Int64[Tensor, "B L"], generator: torch.Generator, *, progress: float = 1.0
+    ) -> Float[Tensor, ""]:
+        """-log p along the order, averaged over rows; deterministic, and the same throughout the training."""
         permuted = rows[:, self._index.to(rows.device)]
         logits = network(shift_right(permuted, network.config.mask_id))  # (B, L, V)
         return functional.cross_entropy(logits.flatten(0, 1), permuted.flatten(), reduction="sum") / len(rows)

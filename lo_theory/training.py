@@ -194,7 +194,7 @@ class _Run:
         rows = self.source.batch(step).to(self.device, non_blocking=True)
         generator = torch.Generator(self.device).manual_seed(_step_seed(self.config.seed, step))
         with _autocast(self.config.precision, self.device):
-            loss = self.objective.loss(self.network, rows, generator)
+            loss = self.objective.loss(self.network, rows, generator, progress=step / self.config.steps)
         self.optimizer.zero_grad()
         (loss / rows.shape[1]).backward()
         norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.config.clip)

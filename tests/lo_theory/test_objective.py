@@ -13,7 +13,7 @@ from lo_theory import objective as objectives
 from lo_theory.learners import CausalDenoiser, MaskedDenoiser
 from lo_theory.masking import WeightedMasks, count_masks, subproblem_weight, time_masks
 from lo_theory.network import NetworkConfig, Transformer
-from lo_theory.objective import AutoregressiveObjective, MaskedObjective, Objective, likelihood, per_mask
+from lo_theory.objective import AutoregressiveObjective, Curriculum, MaskedObjective, Objective, likelihood, per_mask
 from lo_theory.schedules import COSINE
 
 LENGTH, VOCABULARY = 4, 3
@@ -130,3 +130,29 @@ def test_objectives_describe_themselves():
 def test_an_order_that_is_no_permutation_is_refused():
     with pytest.raises(ValueError, match="permutation"):
         AutoregressiveObjective(np.array([0, 0]))
+
+
+def test_a_curriculum_ends_with_the_law_of_the_masker_and_begins_with_few_masks():
+    """Once ``share`` is over one generator gives the loss of the masker; before, no row hides more than ``most``."""
+    network, curriculum = build(), Curriculum(share=0.5, first=0.25)
+    plain, grown = MaskedObjective(per_mask), MaskedObjective(per_mask, curriculum=curriculum)
+    rows = ROW.expand(8, -1)
+    for progress in (0.5, 0.8, 1.0):
+        seeds = (torch.Generator().manual_seed(3), torch.Generator().manual_seed(3))
+        assert grown.loss(network, rows, seeds[0], progress=progress) == plain.loss(network, rows, seeds[1])
+    assert [curriculum.most(LENGTH, progress) for progress in (0.0, 0.25, 0.5, 1.0)] == [1, 2, 4, 4]
+    hidden = grown._masks(64, LENGTH, torch.Generator().manual_seed(0), 0.25).hidden.sum(dim=1)
+    assert set(hidden.tolist()) == {1, 2}
+    assert grown.to_json()["curriculum"] == {"share": 0.5, "first": 0.25}
+    assert "curriculum" not in plain.to_json()
+
+
+@pytest.mark.parametrize("wrong", [{"share": 0.0}, {"first": 1.5}, {"share": math.nan}])
+def test_an_impossible_curriculum_is_refused(wrong):
+    with pytest.raises(ValueError, match=r"lies in \(0, 1\]"):
+        Curriculum(**wrong)
+
+
+def test_masks_of_more_than_the_sequence_are_refused():
+    with pytest.raises(ValueError, match=r"at most 1\.\.4 positions; got 5"):
+        count_masks(2, 4, torch.Generator(), most=5)

@@ -110,7 +110,7 @@ class Listening:
     def check(self, network):
         """Fits every network."""
 
-    def loss(self, network, rows, generator):
+    def loss(self, network, rows, generator, *, progress=1.0):
         self.seeds.append(generator.initial_seed())
         return MaskedObjective().loss(network, rows, generator)
 
@@ -175,7 +175,7 @@ class Poisoned:
     def check(self, network):
         """Fits every network."""
 
-    def loss(self, network, rows, generator):
+    def loss(self, network, rows, generator, *, progress=1.0):
         self.calls.append(None)
         loss = MaskedObjective().loss(network, rows, generator)
         if len(self.calls) < self.at:
