@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import joblib
 from tqdm import tqdm
@@ -16,6 +16,7 @@ from analysis.units import UNITS, Unit, finish
 from generators.storage import write_json_atomic
 
 
+@runtime_checkable
 class Experiment(Protocol):
     """A frozen dataclass with a scale and a directory."""
 

@@ -26,7 +26,14 @@ from lo_theory.denoiser import Denoiser
 from lo_theory.exact import exact_posterior
 from lo_theory.learners import CausalDenoiser, MaskedDenoiser
 from lo_theory.network import NetworkConfig, Transformer
-from lo_theory.objective import AutoregressiveObjective, MaskedObjective, Objective, per_mask
+from lo_theory.objective import (
+    AutoregressiveObjective,
+    Curriculum,
+    MaskedObjective,
+    Objective,
+    likelihood,
+    per_mask,
+)
 from lo_theory.oracle import PosteriorDenoiser
 from lo_theory.orders import closer, uniform
 from lo_theory.source import FreshRows
@@ -176,7 +183,14 @@ def masked_denoiser(unit: LearnerUnit, distribution: LODistribution, directory: 
     """The exact posterior, or a masked diffusion model trained for this unit."""
     if unit.model == CONTROL:
         return PosteriorDenoiser(exact_posterior(distribution))
-    return MaskedDenoiser(train_unit(unit, MaskedObjective(per_mask), directory, device))
+    return MaskedDenoiser(train_unit(unit, masked_objective(unit.setting), directory, device))
+
+
+def masked_objective(setting: Setting) -> MaskedObjective:
+    """What the masked diffusion model of a setting is trained on."""
+    reduction = {"per_mask": per_mask, "likelihood": likelihood}[setting.weighting]
+    curriculum = Curriculum(share=setting.curriculum) if setting.curriculum else None
+    return MaskedObjective(reduction, curriculum=curriculum)
 
 
 def train_unit(unit: LearnerUnit, objective: Objective, directory: Path, device: torch.device) -> Transformer:

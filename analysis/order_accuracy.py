@@ -72,12 +72,14 @@ class Generated:
     Attributes:
         tokens: (n, L), without masks.
         revealed_at: (n, L), the step at which each token was revealed, from 0.
-        calls: of the network, per sequence.
+        calls: of the network, per batch that a sequence was in.
+        row_calls: mean over sequences of the calls that saw them; a finished one leaves its batch.
     """
 
     tokens: Int64[np.ndarray, "n L"]
     revealed_at: Int64[np.ndarray, "n L"]
     calls: float
+    row_calls: float
 
 
 def generate_traced(
@@ -90,7 +92,7 @@ def generate_traced(
     """
     if samples < 1:
         raise ValueError(f"generate at least one sequence; got samples = {samples}.")
-    tokens, steps, calls = [], [], 0
+    tokens, steps, calls, row_calls = [], [], 0, 0
     for start in range(0, samples, batch_size):
         count = min(batch_size, samples - start)
         masks = torch.full((count, denoiser.length), denoiser.vocabulary, dtype=torch.int64)
@@ -98,7 +100,8 @@ def generate_traced(
         tokens.append(decoded.tokens.cpu().numpy())
         steps.append(decoded.trace.revealed_at().numpy())
         calls += decoded.trace.calls * count
-    return Generated(np.concatenate(tokens), np.concatenate(steps), calls / samples)
+        row_calls += decoded.trace.row_calls
+    return Generated(np.concatenate(tokens), np.concatenate(steps), calls / samples, row_calls / samples)
 
 
 def generate(

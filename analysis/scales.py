@@ -26,6 +26,8 @@ class Setting:
         structure_seed: fixes every distribution.
         layers, width, heads, hidden, mlp, positions: of every network, whatever it learns.
         steps, batch_size, learning_rate: of every training run: equal model, equal FLOPs.
+        weighting: of the masked objective, see ``lo_theory.objective``.
+        curriculum: share of the training in which masks grow from few to all; 0 for none.
         test_rows: sequences behind a likelihood.
         orders_per_row: random orders per sequence behind the order-averaged likelihood of the MDM.
         task_samples: sequences per number of masked tokens behind a task error.
@@ -47,6 +49,8 @@ class Setting:
     steps: int
     batch_size: int = 64
     learning_rate: float = 4e-3
+    weighting: Literal["per_mask", "likelihood"] = "per_mask"
+    curriculum: float = 0.0
     test_rows: int = 1024
     orders_per_row: int = 1
     task_samples: int = 512

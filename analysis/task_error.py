@@ -244,7 +244,8 @@ def roles_of(distribution: LODistribution) -> dict[Role, np.ndarray]:
 
 def _normalised(log_p: Float[np.ndarray, "... V"]) -> Float64[np.ndarray, "... V"]:
     log_p = np.asarray(log_p, dtype=np.float64)
-    return log_p - np.logaddexp.reduce(log_p, axis=-1, keepdims=True)
+    with np.errstate(invalid="ignore"):  # NaN at visible positions, where a network was not asked
+        return log_p - np.logaddexp.reduce(log_p, axis=-1, keepdims=True)
 
 
 def _check(denoiser: Denoiser, distribution: LODistribution, samples: int) -> None:

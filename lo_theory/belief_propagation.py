@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from jaxtyping import Float64, Integer
+from jaxtyping import Bool, Float64, Integer
 
 from generators.planted import PlantedEnsemble, PlantedInstance
 from lo_theory.absent_tuples import AbsentTuples
@@ -141,16 +141,21 @@ def planted_beliefs(
     *,
     rng: np.random.Generator | None = None,
     settings: Settings = DEFAULT,
+    revealed: Bool[np.ndarray, "N"] | None = None,
 ) -> Beliefs:
     """Belief propagation on one planted instance, absent tuples included where only satisfied constraints are shown.
 
     Args:
         start: "prior", "random" (needs ``rng``) or "planted", which looks at the hidden latents.
+        revealed: latents that are visible; none if not given. Their field is the prior on the true value, so the log
+            evidence counts them as tokens.
     Raises:
         ValueError: an unknown start, or a random one without ``rng``.
     """
     ensemble = Ensemble.from_planted(planted)
     graph = planted_graph(ensemble, instance.scopes, instance.values, planted.n_latents)
+    if revealed is not None:
+        graph = clamped(graph, instance.latents, revealed)
     if start == "planted":
         messages = planted_messages(graph, instance.latents)
     elif start == "prior":
@@ -163,6 +168,12 @@ def planted_beliefs(
     if planted.shown == "satisfied":
         absent = AbsentTuples(ensemble.seen_weight, planted.degree / planted.arity, planted.count == "fixed")
     return propagate(graph, messages, settings, absent)
+
+
+def clamped(graph: FactorGraph, latents: Integer[np.ndarray, "N"], revealed: Bool[np.ndarray, "N"]) -> FactorGraph:
+    """The same graph once some latents are visible: their field keeps the weight of the true value alone."""
+    true = latents[:, None] == np.arange(graph.field.shape[1])
+    return graph._replace(field=np.where(revealed[:, None] & ~true, 0.0, graph.field))
 
 
 def overlap(

@@ -23,6 +23,8 @@ _KERNEL_FILES = (
     "bucket_tree",
     "joint_queries",
     "exact_rows",
+    "noisy_parity",
+    "population_kernel",
 )
 
 

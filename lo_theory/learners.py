@@ -20,20 +20,29 @@ from lo_theory.orders import check_order
 class MaskedDenoiser:
     """A bidirectional network: answers every subproblem.
 
+    Args:
+        everywhere: answer at visible positions too, where training asked nothing. Decoders that judge their own tokens
+            need it (:mod:`lo_theory.rewrite`). Else only masked positions pay for the output head.
     Raises:
         ValueError: the network is causal.
     """
 
-    def __init__(self, network: Transformer) -> None:
+    def __init__(self, network: Transformer, *, everywhere: bool = False) -> None:
         if network.config.causal:
             raise ValueError("MaskedDenoiser needs a bidirectional network; for a causal one use CausalDenoiser.")
-        self.network = network
+        self.network, self.everywhere = network, everywhere
         self.length, self.vocabulary = network.config.length, network.config.vocabulary
 
     @torch.no_grad()
     def __call__(self, tokens: Int64[Tensor, "B L"]) -> Float[Tensor, "B L V"]:
-        """Log-probabilities in float32, on the device of ``tokens``; meaningful at masked positions only."""
-        return self.network(tokens.to(_device(self.network))).log_softmax(dim=-1).to(tokens.device)
+        """Log-probabilities in float32, on the device of ``tokens``; NaN at visible positions unless ``everywhere``."""
+        inputs = tokens.to(_device(self.network))
+        if self.everywhere:
+            return self.network(inputs).log_softmax(dim=-1).to(tokens.device)
+        hidden = inputs == self.vocabulary
+        log_probs = self.network(inputs, where=hidden).log_softmax(dim=-1)  # (M, V)
+        answers = log_probs.new_full((*tokens.shape, self.vocabulary), math.nan)
+        return answers.masked_scatter_(hidden[..., None], log_probs).to(tokens.device)
 
 
 class CausalDenoiser:

@@ -23,6 +23,11 @@ def gumbel_noise(shape: tuple[int, ...], generator: torch.Generator, device: tor
     return gumbel(uniform_noise(shape, generator, device))
 
 
+def gaussian_noise(shape: tuple[int, ...], generator: torch.Generator, device: torch.device) -> Float64[Tensor, "..."]:
+    """Independent standard normal draws, moved to ``device``."""
+    return torch.randn(shape, generator=generator, device=generator.device, dtype=torch.float64).to(device)
+
+
 def gumbel(uniform: Float64[Tensor, "*shape"]) -> Float64[Tensor, "*shape"]:
     """Uniform draws from [0, 1) turned into standard Gumbel draws, elementwise and finite."""
     return -(-uniform.clamp_min(_SMALLEST).log()).log()

@@ -9,6 +9,8 @@ import torch
 from jaxtyping import Float, Float64, Int64, Integer
 from torch import Tensor
 
+from generators.distribution import LODistribution
+
 
 @runtime_checkable
 class Posterior(Protocol):
@@ -20,6 +22,13 @@ class Posterior(Protocol):
     def log_marginals(self, tokens: Integer[np.ndarray, "B L"]) -> Float64[np.ndarray, "B L V"]:
         """Log posterior of every token in nats."""
         ...
+
+
+@runtime_checkable
+class PosteriorOfDistribution(Posterior, Protocol):
+    """A posterior that knows its distribution."""
+
+    distribution: LODistribution
 
 
 class PosteriorDenoiser:

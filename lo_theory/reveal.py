@@ -1,8 +1,12 @@
-"""How many hidden positions are revealed at a step, and which, once they are scored."""
+"""How many hidden positions are revealed at a step, and which, once they are scored.
+
+The rules here count; those that look at the denoiser's confidence are in :mod:`lo_theory.confidence_reveal`, those that
+go block by block in :mod:`lo_theory.blocks`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -77,9 +81,23 @@ def scheduled(steps: int, schedule: NoiseSchedule = LINEAR) -> RevealRule:
 
     def choose(now: Situation, generator: torch.Generator) -> Bool[Tensor, "B L"]:
         expected = now.hidden.sum(dim=1) * reveal_probability(now.step, steps, schedule)  # (B,)
-        return reveal_top_k(now.score, now.hidden, (expected + 0.5 + _ROUNDING_SLACK).floor().long())
+        return reveal_top_k(now.score, now.hidden, _rounded(expected))
 
     return RevealRule(choose, steps)
+
+
+def scheduled_counts(masks: int, steps: int, schedule: NoiseSchedule = LINEAR) -> tuple[int, ...]:
+    """What :func:`scheduled` reveals of a row with so many masks at each of its steps; some may be 0.
+
+    Raises:
+        ValueError: ``steps < 1``.
+    """
+    _check_steps(steps)
+    counts = []
+    for step in range(steps):
+        expected = torch.tensor(masks - sum(counts)) * reveal_probability(step, steps, schedule)
+        counts.append(int(_rounded(expected)))
+    return tuple(counts)
 
 
 def independent(steps: int, schedule: NoiseSchedule = LINEAR) -> RevealRule:
@@ -100,6 +118,44 @@ def independent(steps: int, schedule: NoiseSchedule = LINEAR) -> RevealRule:
     return RevealRule(choose, steps)
 
 
+def binomial(steps: int, schedule: NoiseSchedule = LINEAR) -> RevealRule:
+    """The K best positions, K ~ Binomial(masks, (alpha_s - alpha_t) / (1 - alpha_t)), drawn anew per row and step.
+
+    The number of reveals has the law of :func:`independent`, the positions are the score's; with random scores the two
+    are one rule. A step may reveal nothing, the last one reveals all that is left. Source: paper, section 4.
+
+    Raises:
+        ValueError: ``steps < 1``.
+    """
+    blind = independent(steps, schedule)
+
+    def choose(now: Situation, generator: torch.Generator) -> Bool[Tensor, "B L"]:
+        return reveal_top_k(now.score, now.hidden, blind.choose(now, generator).sum(dim=1))
+
+    return RevealRule(choose, steps)
+
+
+def counted(counts: Sequence[int]) -> RevealRule:
+    """The ``counts[t]`` best positions at step t: a schedule as numbers, such as :mod:`lo_theory.step_counts` makes.
+
+    A row with fewer masks than all counts together is finished early; one with more is finished by the last step, which
+    reveals all that is left.
+
+    Raises:
+        ValueError: no counts, or one below 1.
+    """
+    numbers = tuple(int(count) for count in counts)
+    if not numbers or min(numbers) < 1:
+        raise ValueError(f"counts are at least one number, each at least 1; got {numbers}.")
+
+    def choose(now: Situation, generator: torch.Generator) -> Bool[Tensor, "B L"]:
+        last = now.step >= len(numbers) - 1
+        k = now.hidden.shape[1] if last else numbers[now.step]
+        return reveal_top_k(now.score, now.hidden, torch.full_like(now.hidden[:, 0], k, dtype=torch.int64))
+
+    return RevealRule(choose, len(numbers))
+
+
 def reveal_probability(step: int, steps: int, schedule: NoiseSchedule) -> float:
     """``(alpha_s - alpha_t) / (1 - alpha_t)`` of the step from t = 1 - step/steps to s = t - 1/steps; 1 at the last."""
     if step >= steps - 1:
@@ -107,6 +163,11 @@ def reveal_probability(step: int, steps: int, schedule: NoiseSchedule) -> float:
     times = torch.tensor([steps - step - 1, steps - step], dtype=torch.float64) / steps
     after, before = schedule.masked(times).tolist()
     return 1.0 - after / before
+
+
+def _rounded(expected: Tensor) -> Tensor:
+    """To the nearest integer, halves upwards."""
+    return (expected + 0.5 + _ROUNDING_SLACK).floor().long()
 
 
 def _check_steps(steps: int) -> None:

@@ -13,6 +13,9 @@ from torch import Tensor
 class StepRecord:
     """The M tokens that one step revealed, in row-major order, over all rows of the batch.
 
+    Under a planner a token that replaces another one counts as revealed, one that is kept does not. Nothing is copied
+    from the device of the tokens while decoding runs.
+
     Attributes:
         row, position: where.
         token: what.
@@ -20,6 +23,8 @@ class StepRecord:
         log_prob: of the token under the denoiser, in nats, whatever the temperature.
         entropy: of the denoiser's answer there, in nats.
         calls: of the denoiser.
+        rows: how many sequences each call saw; finished ones have left the batch.
+        remasked: (K, 2) rows and positions whose generated tokens were masked again; None if the decoder never does.
     """
 
     row: Int64[Tensor, " M"]
@@ -29,6 +34,8 @@ class StepRecord:
     log_prob: Float64[Tensor, " M"]
     entropy: Float64[Tensor, " M"]
     calls: int = 1
+    rows: int = 0
+    remasked: Int64[Tensor, "K 2"] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,22 +48,53 @@ class Trace:
 
     @property
     def calls(self) -> int:
-        """Number of denoiser calls, each on the whole batch."""
+        """Number of denoiser calls, however many rows they saw."""
         return sum(step.calls for step in self.steps)
 
+    @property
+    def row_calls(self) -> int:
+        """Sequences that went through the denoiser, summed over calls: the cost. Over ``rows``, calls per sequence."""
+        return sum(step.calls * step.rows for step in self.steps)
+
     def revealed_at(self) -> Int64[Tensor, "B L"]:
-        """The step at which each position was revealed, counted from 0; -1 where the token was given."""
-        table = torch.full((self.rows, self.length), -1)
-        for number, step in enumerate(self.steps):
-            table[step.row.cpu(), step.position.cpu()] = number
-        return table
+        """The step at which each token was revealed, for the last time, counted from 0; -1 where it was given.
+
+        Only the last time counts if a position was masked again or rewritten: it is when the token that stands there
+        in the end appeared.
+        """
+        table = torch.full((self.rows * self.length,), -1)
+        place, step = self._reveals()
+        return table.scatter_reduce(0, place, step, "amax").view(self.rows, self.length)
+
+    def remasked(self) -> Int64[Tensor, "B L"]:
+        """How often each position was masked again."""
+        table = torch.zeros(self.rows * self.length, dtype=torch.int64)
+        for record in self.steps:
+            if record.remasked is not None:
+                row, position = record.remasked.cpu().unbind(dim=1)
+                table[row * self.length + position] += 1
+        return table.view(self.rows, self.length)
 
     def log_prob(self) -> Float64[Tensor, " B"]:
-        """Sum of the revealed tokens' log-probabilities in nats.
+        """Sum over generated positions of the token's log-probability when it was last revealed, in nats.
 
-        With one token per step this is the chain rule along the row's order: the denoiser's log-likelihood of the row.
+        With one token per step and nothing masked again this is the chain rule along the row's order: the denoiser's
+        log-likelihood of the row. With several tokens per step it is the log-probability of the run given its order
+        of reveals, since they are drawn independently. With remasking or a planner it is neither: later tokens were
+        drawn given some that are no longer there.
         """
+        if not self.steps:
+            return torch.zeros(self.rows, dtype=torch.float64)
+        place, step = self._reveals()
+        value = torch.cat([record.log_prob for record in self.steps]).cpu()
+        last = self.revealed_at().flatten()[place] == step
         total = torch.zeros(self.rows, dtype=torch.float64)
-        for step in self.steps:
-            total.index_add_(0, step.row.cpu(), step.log_prob.cpu())
-        return total
+        return total.index_add(0, place[last] // self.length, value[last])
+
+    def _reveals(self) -> tuple[Int64[Tensor, " E"], Int64[Tensor, " E"]]:
+        """(place, step) of every revealed token, place = row * length + position."""
+        if not self.steps:
+            return torch.zeros(0, dtype=torch.int64), torch.zeros(0, dtype=torch.int64)
+        place = torch.cat([record.row * self.length + record.position for record in self.steps]).cpu()
+        sizes = torch.tensor([len(record.row) for record in self.steps])
+        return place, torch.arange(len(self.steps)).repeat_interleave(sizes)

@@ -2,25 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from tyro.conf import Positional
 
-from analysis.bayes import BayesExperiment
 from analysis.commands.workspace import require_at_least, usable_device
 from analysis.experiment import Experiment
-from analysis.hardness import HardnessExperiment
-from analysis.overlap import OverlapExperiment
 from analysis.scales import ScaleName
 
-_EXPERIMENTS: dict[str, Callable[..., Experiment]] = {
-    "hardness": HardnessExperiment,
-    "bayes": BayesExperiment,
-    "overlap": OverlapExperiment,
+Name = Literal[
+    "hardness", "bayes", "overlap", "thresholds", "slabs", "phase", "leak", "gap", "orders", "window", "inversion",
+    "audit", "samplers", "table1", "recipes",
+]  # fmt: skip
+
+_EXPERIMENTS: dict[Name, tuple[str, str]] = {
+    "hardness": ("analysis.hardness", "HardnessExperiment"),
+    "bayes": ("analysis.bayes", "BayesExperiment"),
+    "overlap": ("analysis.overlap", "OverlapExperiment"),
+    "thresholds": ("analysis.phase_thresholds", "ThresholdsExperiment"),
+    "slabs": ("analysis.slabs", "SlabsExperiment"),
+    "phase": ("analysis.phase", "PhaseExperiment"),
+    "leak": ("analysis.leak", "LeakExperiment"),
+    "gap": ("analysis.gap", "GapExperiment"),
+    "orders": ("analysis.orders", "OrdersExperiment"),
+    "window": ("analysis.window", "WindowExperiment"),
+    "inversion": ("analysis.inversion", "InversionExperiment"),
+    "audit": ("analysis.audit", "AuditExperiment"),
+    "samplers": ("analysis.samplers", "SamplersExperiment"),
+    "table1": ("analysis.table1_report", "Table1Experiment"),
+    "recipes": ("analysis.recipes", "RecipesExperiment"),
 }
+"""Module and class of each; imported when asked for, as some compile kernels and others load networks."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,15 +43,20 @@ class Reproduce:
     """Run an experiment: rows, figures and a report in one directory. Finished parts are kept and skipped.
 
     Attributes:
-        name: the experiment: "hardness" (the main figures), "bayes" (the loss of a perfect model at the paper's
-            sizes), "overlap" (belief propagation on planted instances).
-        scale: "smoke" takes minutes on two cores, "small" half an hour, "paper" a large GPU.
+        name: "hardness": the main figures, of trained networks. "bayes": the loss of a perfect model at the paper's
+            sizes. "overlap": belief propagation on planted instances. "thresholds": where inference becomes possible
+            and where easy, by population dynamics. "slabs": the same for random slabs. "phase": loss of Bayes, belief
+            propagation and networks against the degree. "leak": with and without observations of value 0. "gap": the
+            computational gap as an area. "orders": every order has one likelihood. "window": how often masks hit the
+            hard window. "inversion": the cost of inverting. "audit": every claim with its verdict. "samplers": what
+            parallel decoding costs, exactly. "table1": the paper's Table 1, taken apart. "recipes": training for it.
+        scale: "smoke" takes minutes on two cores, "small" up to an hour, "paper" a large GPU for networks.
         out: directory; runs/NAME-SCALE if not given.
-        jobs: networks trained at once, one thread each; all processors if not given.
+        jobs: units computed at once, one thread each; all processors if not given.
         device: such as cpu or cuda.
     """
 
-    name: Positional[Literal["hardness", "bayes", "overlap"]]
+    name: Positional[Name]
     scale: ScaleName = "smoke"
     out: Path | None = None
     jobs: int | None = None
@@ -46,6 +66,14 @@ class Reproduce:
         """Run it and say where the report is."""
         require_at_least(1, jobs=self.jobs)
         usable_device(self.device)
+        print(f"report: {self.experiment().run()}")
+
+    def experiment(self) -> Experiment:
+        """The experiment itself, not yet run."""
+        module, kind = _EXPERIMENTS[self.name]
         directory = self.out or Path("runs") / f"{self.name}-{self.scale}"
-        experiment = _EXPERIMENTS[self.name](scale=self.scale, directory=directory, jobs=self.jobs, device=self.device)
-        print(f"report: {experiment.run()}")
+        build = getattr(import_module(module), kind)
+        return build(scale=self.scale, directory=directory, jobs=self.jobs, device=self.device)
+
+
+assert set(_EXPERIMENTS) == set(get_args(Name))

@@ -1,22 +1,49 @@
-"""``lo-theory sample``: sequences from a trained model, or from the exact posterior in its place."""
+"""``lo-theory sample``: sequences from a trained model or the exact posterior in its place, and how they arise."""
 
 from __future__ import annotations
 
 import io
+import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import torch
+from jaxtyping import Int64
 
-from analysis.commands.workspace import load_model, require_at_least
-from analysis.order_accuracy import generate
+from analysis.commands.workspace import TrainedModel, load_model, require_at_least
+from analysis.film import film, sequence_layout
+from analysis.film_files import write_film
+from analysis.film_terminal import play
 from generators.storage import write_atomic
 from lo_theory.agreement import observation_agreement
-from lo_theory.decoding import Decoder, in_order, margin, top_probability, vanilla
-from lo_theory.exact import exact_posterior
+from lo_theory.decoder import Decoder, full_rewrite, in_order, margin, path_planning, remdm, top_probability, vanilla
+from lo_theory.decoding import Decoded, decode
+from lo_theory.denoiser import Denoiser
+from lo_theory.exact import forgiving_posterior
+from lo_theory.learners import MaskedDenoiser
+from lo_theory.named_decoders import entropy_bound, klass, left_to_right, negative_entropy, threshold
 from lo_theory.oracle import PosteriorDenoiser
+
+Rule = Literal[
+    "vanilla", "top-probability", "margin", "negative-entropy", "left-to-right", "threshold", "entropy-bound", "klass",
+    "remdm", "path-planning", "full-rewrite",
+]  # fmt: skip
+
+_BY_TOKENS: dict[str, Callable[[int], Decoder]] = {
+    "top-probability": top_probability,
+    "margin": margin,
+    "negative-entropy": negative_entropy,
+    "left-to-right": left_to_right,
+}
+_BY_STEPS: dict[str, Callable[[int], Decoder]] = {
+    "remdm": remdm,
+    "path-planning": path_planning,
+    "full-rewrite": lambda steps: full_rewrite(steps, noise=0.5),
+}
+_BY_TRUST: dict[str, Callable[[], Decoder]] = {"threshold": threshold, "entropy-bound": entropy_bound, "klass": klass}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,47 +54,79 @@ class Sample:
         model: directory that ``lo-theory train`` wrote.
         n: sequences.
         rule: which position is revealed next; an autoregressive model always follows its own order.
-        per_step: tokens revealed per network call.
+        per_step: tokens revealed per network call; threshold, entropy-bound and klass decide that themselves.
         exact: put the exact posterior in the network's place.
         seed: of the draws.
         out: .npy file of the sequences; they are printed if not given.
+        show: play the decoding of the first sequence in the terminal.
+        film: .html or .gif file of that decoding.
     """
 
     model: Path
     n: int = 8
-    rule: Literal["vanilla", "top-probability", "margin"] = "margin"
+    rule: Rule = "margin"
     per_step: int = 1
     exact: bool = False
     seed: int = 0
     out: Path | None = None
+    show: bool = False
+    film: Path | None = None
 
     def run(self) -> None:
         """Generate, print or write, and say how many observations agree with the generated latents."""
         require_at_least(1, n=self.n, per_step=self.per_step)
         require_at_least(0, seed=self.seed)
+        if self.film is not None and self.film.suffix not in (".html", ".gif"):
+            raise ValueError(f"--film is a .html or .gif file; got {str(self.film)!r}.")
         model = load_model(self.model)
-        denoiser = PosteriorDenoiser(exact_posterior(model.distribution)) if self.exact else model.denoiser
-        decoder = self._decoder(model.distribution.length)
-        if model.order is not None and not self.exact:
-            decoder = in_order(model.order)
-        rows, calls = generate(denoiser, decoder, self.n, torch.Generator().manual_seed(self.seed))
+        start = torch.full((self.n, model.distribution.length), model.distribution.mask_id)
+        generator = torch.Generator().manual_seed(self.seed)
+        decoded = decode(self._denoiser(model), start, self._decoder(model), generator)
+        rows = decoded.tokens.numpy()
+        self._film(model, start, decoded)
+        self._sequences(model, rows)
         agreement = float(observation_agreement(model.distribution, rows).mean())
-        if self.out is not None:
-            buffer = io.BytesIO()
-            np.save(buffer, rows.astype(np.min_scalar_type(model.distribution.pad_id)), allow_pickle=False)
-            write_atomic(self.out, buffer.getvalue())
-        else:
-            for row in rows:
-                latents, observations = model.distribution.split(row[None])
-                print(" ".join(map(str, latents[0])), "|", " ".join(map(str, observations[0])))
+        calls = decoded.trace.row_calls / self.n
         print(
             f"{len(rows)} sequences, {calls:g} calls each, {agreement:.2%} of the observations agree with the latents"
         )
 
-    def _decoder(self, length: int) -> Decoder:
-        blind = vanilla(None if self.per_step == 1 else max(1, length // self.per_step))
-        return {
-            "vanilla": blind,
-            "top-probability": top_probability(self.per_step),
-            "margin": margin(self.per_step),
-        }[self.rule]
+    def _denoiser(self, model: TrainedModel) -> Denoiser:
+        if self.exact:
+            return PosteriorDenoiser(forgiving_posterior(model.distribution))
+        if isinstance(model.denoiser, MaskedDenoiser):
+            return MaskedDenoiser(model.denoiser.network, everywhere=True)
+        return model.denoiser
+
+    def _decoder(self, model: TrainedModel) -> Decoder:
+        if model.order is not None and not self.exact:
+            return in_order(model.order)
+        steps = math.ceil(model.distribution.length / self.per_step)
+        if self.rule == "vanilla":
+            return vanilla(None if self.per_step == 1 else steps)
+        if self.rule in _BY_TOKENS:
+            return _BY_TOKENS[self.rule](self.per_step)
+        return _BY_STEPS[self.rule](steps) if self.rule in _BY_STEPS else _BY_TRUST[self.rule]()
+
+    def _film(self, model: TrainedModel, start: Int64[torch.Tensor, "B L"], decoded: Decoded) -> None:
+        if not self.show and self.film is None:
+            return
+        who = "exact posterior" if self.exact else "autoregressive model" if model.order is not None else "network"
+        title = who if model.order is not None and not self.exact else f"{who}, {self.rule}"
+        layout = sequence_layout(model.distribution)
+        reel = film(title, start[0].numpy(), decoded.trace, 0, layout, model.distribution.mask_id)
+        if self.film is not None:
+            write_film(reel, self.film)
+            print(f"film: {self.film}")
+        if self.show:
+            play(reel)
+
+    def _sequences(self, model: TrainedModel, rows: Int64[np.ndarray, "n L"]) -> None:
+        if self.out is not None:
+            buffer = io.BytesIO()
+            np.save(buffer, rows.astype(np.min_scalar_type(model.distribution.pad_id)), allow_pickle=False)
+            write_atomic(self.out, buffer.getvalue())
+        elif not self.show:
+            for row in rows:
+                latents, observations = model.distribution.split(row[None])
+                print(" ".join(map(str, latents[0])), "|", " ".join(map(str, observations[0])))

@@ -249,6 +249,64 @@ def test_a_row_does_not_depend_on_what_the_others_contain(decoder):
     assert not torch.equal(one.tokens, two.tokens)
 
 
+class Watched(Fixed):
+    """Remembers how many rows each call saw."""
+
+    def __init__(self, probs: list[list[float]]) -> None:
+        super().__init__(probs)
+        self.seen: list[int] = []
+
+    def __call__(self, tokens: Int64[Tensor, "B L"]) -> Float[Tensor, "B L V"]:
+        assert (tokens == self.vocabulary).any(), "a call without a question"
+        self.seen.append(len(tokens))
+        return super().__call__(tokens)
+
+
+@pytest.mark.parametrize("decoder", [*ONE_BY_ONE.values(), vanilla(3), margin(2)])
+def test_finished_rows_leave_and_nothing_else_changes(decoder):
+    """Bit for bit the same tokens and trace as with the finished rows kept in the batch."""
+    probs = [[0.2, 0.5, 0.3], [0.6, 0.3, 0.1], [0.3, 0.3, 0.4], [0.1, 0.1, 0.8]]
+    tokens = torch.full((6, 4), 3)
+    tokens[1, :2], tokens[3, 1:], tokens[4] = 0, 1, 2  # 4, 2, 4, 1, 0 and 4 masks
+    short, full = Watched(probs), Watched(probs)
+    left = decode(short, tokens, decoder, seeded(5))
+    kept = decode(full, tokens, decoder, seeded(5), keep_finished=True)
+    assert torch.equal(left.tokens, kept.tokens)
+    for one, two in zip(left.trace.steps, kept.trace.steps, strict=True):
+        for name in ("row", "position", "token", "score", "log_prob", "entropy"):
+            assert torch.equal(getattr(one, name), getattr(two, name))
+    assert set(full.seen) == {6}
+    assert short.seen[0] == 5, "the row without masks is never asked"
+    assert short.seen == sorted(short.seen, reverse=True)
+    assert short.seen == [step.rows for step in left.trace.steps]
+    assert left.trace.row_calls == sum(short.seen) < sum(full.seen) == kept.trace.row_calls
+    assert left.trace.calls == kept.trace.calls == len(short.seen)
+
+
+def test_a_row_costs_as_many_calls_as_it_has_masks():
+    denoiser, tokens = Watched([[0.2, 0.8]] * 7), torch.full((3, 7), 2)
+    tokens[1, :3], tokens[2] = 0, 1
+    trace = decode(denoiser, tokens, margin(), seeded()).trace
+    assert (trace.calls, trace.row_calls, denoiser.seen) == (7, 11, [2, 2, 2, 2, 1, 1, 1])
+
+
+def test_rules_see_the_whole_batch_and_no_answers_in_finished_rows():
+    """What keeps the noise of a row the same whatever becomes of the others."""
+    shapes = []
+
+    def spy(now, generator):
+        shapes.append(tuple(now.hidden.shape))
+        assert now.log_probs[~now.hidden.any(dim=1)].isnan().all()
+        assert now.log_probs[now.hidden].isfinite().all()
+        assert (now.score[~now.hidden] == -math.inf).all()
+        return one_per_step().choose(now, generator)
+
+    tokens = torch.full((3, 4), 2)
+    tokens[0, 1:] = 0
+    decode(Fixed([[0.4, 0.6]] * 4), tokens, Decoder(random_score, RevealRule(spy), sample_token()), seeded())
+    assert shapes == [(3, 4)] * 4
+
+
 def test_the_same_seed_gives_the_same_run_and_another_one_another():
     distribution = small()
     runs = [decode(oracle(distribution), blank(distribution, 30), vanilla(), seeded(s)).tokens for s in (1, 1, 2)]

@@ -44,18 +44,52 @@ def test_both_satisfy_the_protocol():
         assert (denoiser.length, denoiser.vocabulary) == (LENGTH, VOCABULARY)
 
 
-def test_masked_answers_are_normalised_and_without_gradient():
-    tokens = clean_rows().masked_fill(torch.rand(5, LENGTH, generator=torch.Generator().manual_seed(1)) < 0.5, MASK)
-    answers = MaskedDenoiser(build(causal=False))(tokens)
-    assert torch.allclose(answers.logsumexp(dim=-1), torch.zeros(5, LENGTH), atol=1e-6)
+def half_masked(seed=1):
+    return clean_rows().masked_fill(torch.rand(5, LENGTH, generator=torch.Generator().manual_seed(seed)) < 0.5, MASK)
+
+
+@pytest.mark.parametrize("everywhere", [False, True])
+def test_masked_answers_are_normalised_and_without_gradient(everywhere):
+    tokens = half_masked()
+    answers = MaskedDenoiser(build(causal=False), everywhere=everywhere)(tokens)
+    where = torch.full_like(tokens, everywhere, dtype=torch.bool) | (tokens == MASK)
+    assert torch.allclose(answers[where].logsumexp(dim=-1), torch.zeros(int(where.sum())), atol=1e-6)
+    assert answers[~where].isnan().all(), "no answer was asked for there"
     assert not answers.requires_grad
 
 
+def test_where_both_answer_they_agree():
+    network, tokens = build(causal=False), half_masked()
+    hidden = tokens == MASK
+    some, everything = MaskedDenoiser(network)(tokens), MaskedDenoiser(network, everywhere=True)(tokens)
+    assert torch.allclose(some[hidden], everything[hidden], atol=1e-6)
+
+
+@pytest.mark.parametrize("everywhere", [False, True])
+def test_only_masked_positions_pay_for_the_head(everywhere, monkeypatch):
+    network, tokens = build(causal=False), half_masked()
+    paid, linear = [], nn.functional.linear
+
+    def count(x, weight):
+        paid.extend([x[..., 0].numel()] if weight is network.head else [])
+        return linear(x, weight)
+
+    monkeypatch.setattr(nn.functional, "linear", count)
+    MaskedDenoiser(network, everywhere=everywhere)(tokens)
+    assert paid == [tokens.numel() if everywhere else int((tokens == MASK).sum())]
+
+
+def test_nothing_masked_is_no_error():
+    assert MaskedDenoiser(build(causal=False))(clean_rows()).isnan().all()
+
+
 def test_masked_rows_are_independent():
-    denoiser, tokens = MaskedDenoiser(build(causal=False)), clean_rows()
+    denoiser, tokens = MaskedDenoiser(build(causal=False)), half_masked()
+    hidden = tokens == MASK
     alone = torch.cat([denoiser(row[None]) for row in tokens])
-    assert torch.allclose(denoiser(tokens), alone, atol=1e-5)
-    assert not torch.allclose(denoiser(tokens), alone.flip(0), atol=1e-3)
+    assert torch.allclose(denoiser(tokens)[hidden], alone[hidden], atol=1e-5)
+    shuffled = MaskedDenoiser(build(causal=False), everywhere=True)(tokens.flip(0))
+    assert not torch.allclose(denoiser(tokens)[hidden], shuffled[hidden], atol=1e-3)
 
 
 @given(

@@ -13,12 +13,15 @@ from scipy.stats import binom, chisquare
 
 from lo_theory.reveal import (
     RevealRule,
+    binomial,
+    counted,
     independent,
     k_per_step,
     one_per_step,
     reveal_probability,
     reveal_top_k,
     scheduled,
+    scheduled_counts,
 )
 from lo_theory.schedules import COSINE, LINEAR, polynomial
 from lo_theory.situation import Situation
@@ -31,14 +34,15 @@ def seeded(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
-def blank(step: int, hidden: torch.Tensor) -> Situation:
-    """A moment of decoding in which every hidden position is scored alike."""
+def blank(step: int, hidden: torch.Tensor, score: torch.Tensor | None = None) -> Situation:
+    """A moment of decoding in which every hidden position is scored alike, unless scores are given."""
+    score = torch.zeros(hidden.shape) if score is None else score
     return Situation(
         step=step,
         tokens=torch.where(hidden, 2, 0),
         given=torch.zeros_like(hidden),
         hidden=hidden,
-        score=torch.zeros(hidden.shape, dtype=torch.float64).masked_fill(~hidden, -math.inf),
+        score=score.double().masked_fill(~hidden, -math.inf),
         log_probs=torch.zeros(*hidden.shape, 2, dtype=torch.float64),
     )
 
@@ -104,6 +108,10 @@ def test_the_number_of_reveals_equals_the_schedule(schedule, steps):
             assert int(chosen[step][row].sum()) == expected
             masks -= expected
         assert masks == 0
+        counts = scheduled_counts((20, 13, 1, 0)[row], steps, schedule)
+        assert list(counts[: len(chosen)]) == [int(c[row].sum()) for c in chosen]
+        assert sum(counts) == (20, 13, 1, 0)[row]
+        assert len(counts) == steps
 
 
 def test_a_linear_schedule_reveals_evenly():
@@ -130,12 +138,52 @@ def test_the_reverse_process_reveals_independently_with_the_stated_probability(s
     assert len(run(independent(steps, schedule), hidden, seeded())) == steps
 
 
+@pytest.mark.parametrize("schedule", SCHEDULES, ids=ids)
+def test_binomial_reveals_the_best_with_a_binomial_number(schedule):
+    """The set is a function of its size, and the size is binomial: chi-square of 5000 rows, false alarm 1e-5."""
+    hidden = torch.tensor([True, True, False, True, True]).expand(5000, 5)
+    score = torch.tensor([0.1, 0.9, 5.0, 0.3, 0.9]).expand(5000, 5)  # best first: 1, 4, 3, 0
+    chosen = binomial(3, schedule).choose(blank(1, hidden, score), seeded(2))
+    sets = {0: [], 1: [1], 2: [1, 4], 3: [1, 3, 4], 4: [0, 1, 3, 4]}
+    for row in chosen.unique(dim=0):
+        assert row.nonzero().squeeze(1).tolist() == sets[int(row.sum())]
+    p = reveal_probability(1, 3, schedule)
+    counts = np.bincount(chosen.sum(dim=1).numpy(), minlength=5)
+    assert chisquare(counts, 5000 * binom.pmf(range(5), 4, p)).pvalue > 1e-5
+    assert chisquare(counts, 5000 * binom.pmf(range(5), 4, 0.8 * p)).pvalue < 1e-10, "negative control"
+    assert len(run(binomial(3, schedule), hidden[:50], seeded())) <= 3
+
+
+@pytest.mark.parametrize("make", [binomial, independent])
+def test_what_is_drawn_for_a_row_does_not_depend_on_the_masks_of_others(make):
+    some = torch.tensor([[True, False, True, False], [True, True, True, False]])
+    more = torch.tensor([[True, True, True, True], [True, True, True, False]])
+    for seed in range(20):
+        one, two = (make(3).choose(blank(0, hidden), seeded(seed))[1] for hidden in (some, more))
+        assert torch.equal(one, two)
+
+
+def test_counts_are_followed_and_the_last_step_takes_the_rest():
+    hidden = torch.tensor([[True] * 9, [True, False, True] * 3, [True] * 2 + [False] * 7])
+    steps = run(counted([1, 4, 2]), hidden, seeded())
+    assert [[int(chosen[row].sum()) for chosen in steps] for row in range(3)] == [[1, 4, 4], [1, 4, 1], [1, 1, 0]]
+    assert counted([1, 4, 2]).steps == 3
+    score = torch.arange(9.0).expand(3, 9)
+    assert counted([3, 1]).choose(blank(0, hidden, score), seeded())[1].nonzero().squeeze(1).tolist() == [5, 6, 8]
+
+
+@pytest.mark.parametrize("counts", [[], [1, 0, 2], [-1]])
+def test_counts_that_reveal_nothing_are_refused(counts):
+    with pytest.raises(ValueError, match="at least 1"):
+        counted(counts)
+
+
 def test_with_one_step_everything_is_revealed_at_once():
-    for rule in (scheduled(1), independent(1)):
+    for rule in (scheduled(1), independent(1), binomial(1), counted([2])):
         assert len(run(rule, torch.ones(3, 9, dtype=torch.bool), seeded())) == 1
 
 
-@pytest.mark.parametrize("make", [k_per_step, scheduled, independent])
+@pytest.mark.parametrize("make", [k_per_step, scheduled, independent, binomial])
 @pytest.mark.parametrize("number", [0, -3])
 def test_rules_that_reveal_nothing_are_refused(make, number):
     with pytest.raises(ValueError, match=f"got (k|steps) = {number}"):

@@ -8,13 +8,25 @@ import math
 import numpy as np
 import pytest
 import torch
-from scipy.stats import chisquare, kstest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import chisquare, norm
 
-from lo_theory.noise import gumbel, gumbel_noise, uniform_noise
-from lo_theory.scores import margin_score, order_score, random_score, top_probability_score, with_gumbel
-from lo_theory.tokens import argmax_token, sample_token
+from lo_theory.scores import (
+    answer_entropy,
+    left_to_right_score,
+    log_probability_score,
+    margin_score,
+    negative_entropy_score,
+    order_score,
+    random_score,
+    top_probability_score,
+    with_annealed_gumbel,
+    with_gaussian,
+    with_gumbel,
+)
 
-CPU = torch.device("cpu")
+CONFIDENCES = [top_probability_score, margin_score, negative_entropy_score, log_probability_score]
 PROBS = torch.tensor(
     [[[0.5, 0.5, 0.0], [0.4, 0.3, 0.3], [0.0, 1.0, 0.0], [1 / 3, 1 / 3, 1 / 3], [0.1, 0.2, 0.7]]], dtype=torch.float64
 )
@@ -34,7 +46,7 @@ def test_top_probability_and_margin_are_what_they_say():
     )
 
 
-@pytest.mark.parametrize("score", [top_probability_score, margin_score])
+@pytest.mark.parametrize("score", CONFIDENCES)
 def test_the_certain_position_scores_highest_and_the_uniform_one_lowest(score):
     values = score(PROBS.log(), HIDDEN, seeded())
     assert values.argmax() == 2
@@ -46,6 +58,46 @@ def test_the_two_rank_differently():
     top, gap = (score(PROBS.log(), HIDDEN, seeded())[0] for score in (top_probability_score, margin_score))
     assert top[0] > top[1]
     assert gap[0] < gap[1]
+
+
+def test_negative_entropy_and_log_probability_are_what_they_say():
+    probs = PROBS[0].tolist()
+    entropy = [-sum(p * math.log(p) for p in row if p > 0) for row in probs]
+    torch.testing.assert_close(
+        negative_entropy_score(PROBS.log(), HIDDEN, seeded()), -torch.tensor([entropy], dtype=torch.float64)
+    )
+    best = torch.tensor([[math.log(max(row)) for row in probs]], dtype=torch.float64)
+    torch.testing.assert_close(log_probability_score(PROBS.log(), HIDDEN, seeded()), best)
+
+
+def test_entropy_has_no_nan_at_impossible_values_and_never_drops_below_zero():
+    """log_softmax of large logits rounds to a probability a hair above one, whose p log p has the wrong sign."""
+    above_one = torch.tensor([[[2e-16, -80.0]]], dtype=torch.float64)
+    certain = torch.tensor([[[0.0, -math.inf]]], dtype=torch.float64)
+    for log_probs in (above_one, certain):
+        assert answer_entropy(log_probs).item() >= 0.0
+        assert negative_entropy_score(log_probs, HIDDEN[:, :1], seeded()).item() <= 0.0
+    assert answer_entropy(certain).item() == 0.0
+    assert answer_entropy(torch.full((1, 1, 2), math.nan).double()).isnan().all(), "no answer stays no answer"
+
+
+@given(p=st.lists(st.floats(0.0, 1.0), min_size=2, max_size=6, unique=True))
+def test_for_bits_all_confidences_rank_alike(p):
+    """From p and 1 - p no score can tell more than max(p, 1 - p); an upside-down one ranks the other way round."""
+    log_probs = torch.tensor([[[q, 1 - q] for q in p]], dtype=torch.float64).log()
+    hidden = torch.ones(1, len(p), dtype=torch.bool)
+    top = top_probability_score(log_probs, hidden, seeded())[0]
+    for score in CONFIDENCES:
+        values = score(log_probs, hidden, seeded())[0]
+        for i, j in itertools.combinations(range(len(p)), 2):
+            if abs(top[i] - top[j]) > 1e-6:
+                assert (values[i] > values[j]) == (top[i] > top[j])
+
+
+def test_left_to_right_scores_fall_with_the_position_and_never_read_the_answers():
+    scores = left_to_right_score(torch.full_like(PROBS, math.nan), HIDDEN, seeded())
+    assert scores.shape == (1, 5)
+    assert scores[0].argsort(descending=True).tolist() == [0, 1, 2, 3, 4]
 
 
 def test_an_order_scores_its_first_position_highest_and_never_reads_the_answers():
@@ -82,55 +134,57 @@ def test_gumbel_noise_on_log_probabilities_draws_positions_by_their_weight():
     assert chisquare(counts, 20_000 * weights.numpy()).pvalue < 1e-10, "negative control: another scale, another law"
 
 
-def test_noise_of_scale_zero_changes_nothing_and_a_negative_one_is_refused():
-    quiet = with_gumbel(margin_score, 0.0)(PROBS.log(), HIDDEN, seeded())
+def first_of_two(noisy, gap: float, masks: int, rows: int = 20_000) -> int:
+    """How often position 0 wins that scores ``gap`` above position 1, in rows of 4 with so many masks."""
+    base = torch.tensor([gap, 0.0, -math.inf, -math.inf], dtype=torch.float64)
+    hidden = torch.tensor([True, True, True, True]) & (torch.arange(4) < masks)
+    scores = noisy(base[None, :, None].expand(rows, 4, 2), hidden.expand(rows, 4), seeded())
+    return int((scores[:, 0] > scores[:, 1]).sum())
+
+
+def plain(log_probs, hidden, generator):
+    return log_probs[..., 0]
+
+
+@pytest.mark.parametrize(("masks", "total", "share"), [(4, None, 1.0), (2, None, 0.5), (2, 2, 1.0), (3, 6, 0.5)])
+def test_annealed_noise_falls_with_the_share_of_masks(masks, total, share):
+    """The better of two wins with probability sigmoid(gap / (scale * share)); 20,000 rows, false alarm 1e-5 each."""
+    gap, scale, rows = 0.6, 0.5, 20_000
+    wins = first_of_two(with_annealed_gumbel(plain, scale, total), gap, masks)
+    p = 1 / (1 + math.exp(-gap / (scale * share)))
+    assert chisquare([wins, rows - wins], [rows * p, rows * (1 - p)]).pvalue > 1e-5
+    other = 1 / (1 + math.exp(-gap / (scale * (1.5 - share))))
+    assert chisquare([wins, rows - wins], [rows * other, rows * (1 - other)]).pvalue < 1e-10, "negative control"
+
+
+def test_annealing_goes_by_the_masks_of_each_row():
+    """A row's noise does not depend on how many masks other rows have."""
+    noisy = with_annealed_gumbel(margin_score, 1.0)
+    log_probs, hidden = PROBS.log().expand(3, 5, 3), torch.ones(3, 5, dtype=torch.bool)
+    fewer = hidden.clone()
+    fewer[1, 2:] = False
+    one, two = noisy(log_probs, hidden, seeded()), noisy(log_probs, fewer, seeded())
+    assert torch.equal(one[[0, 2]], two[[0, 2]])
+    quiet = margin_score(log_probs, hidden, seeded())
+    torch.testing.assert_close((two - quiet)[1], 0.4 * (one - quiet)[1])
+
+
+def test_gaussian_noise_swaps_two_scores_with_the_probability_of_the_normal_law():
+    """The better of two wins with probability Phi(gap / (scale sqrt 2)); 20,000 rows, false alarm 1e-5."""
+    gap, scale, rows = 0.6, 0.5, 20_000
+    wins = first_of_two(with_gaussian(plain, scale), gap, 4)
+    p = norm.cdf(gap / (scale * math.sqrt(2)))
+    assert chisquare([wins, rows - wins], [rows * p, rows * (1 - p)]).pvalue > 1e-5
+    gumbel = 1 / (1 + math.exp(-gap / scale))
+    assert chisquare([wins, rows - wins], [rows * gumbel, rows * (1 - gumbel)]).pvalue < 1e-10, "negative control"
+
+
+@pytest.mark.parametrize("wrap", [with_gumbel, with_gaussian, with_annealed_gumbel])
+def test_noise_of_scale_zero_changes_nothing_and_a_negative_one_is_refused(wrap):
+    quiet = wrap(margin_score, 0.0)(PROBS.log(), HIDDEN, seeded())
     torch.testing.assert_close(quiet, margin_score(PROBS.log(), HIDDEN, seeded()))
     for scale in (-0.5, math.inf, math.nan):
         with pytest.raises(ValueError, match="scale"):
-            with_gumbel(margin_score, scale)
-
-
-def test_noise_is_float64_finite_and_of_the_gumbel_law():
-    """Kolmogorov-Smirnov on 20,000 draws; false alarm 1e-5."""
-    draws = gumbel_noise((20_000,), seeded(), CPU)
-    assert draws.dtype == uniform_noise((1,), seeded(), CPU).dtype == torch.float64
-    assert kstest(draws.numpy(), "gumbel_r").pvalue > 1e-5
-    grid = uniform_noise((1000,), seeded(), CPU) * 2.0**24
-    assert (grid != grid.floor()).any(), "float32 draws that are cast afterwards lie on a grid of 2^-24"
-    edges = gumbel(torch.tensor([0.0, 1 - 2.0**-53], dtype=torch.float64))
-    assert edges.isfinite().all(), "the ends of the uniform grid give no infinities"
-    assert edges[1] > 36, "float32 would end at 17 and sharpen the sampled law"
-
-
-@pytest.mark.parametrize("temperature", [0.5, 1.0, 2.0])
-def test_sampled_tokens_follow_the_tempered_law(temperature):
-    """Chi-square of 20,000 draws; false alarm 1e-5. A value of probability zero never comes out."""
-    probs = np.array([0.02, 0.08, 0.0, 0.3, 0.6])
-    log_probs = torch.from_numpy(np.log(probs, out=np.full(5, -np.inf), where=probs > 0)).expand(20_000, 5)
-    chosen = torch.ones(10_000, 2, dtype=torch.bool)
-    counts = np.bincount(sample_token(temperature)(log_probs, chosen, seeded()).numpy(), minlength=5)
-    assert counts[2] == 0
-    law = np.where(probs > 0, probs ** (1 / temperature), 0)
-    keep = probs > 0
-    assert chisquare(counts[keep], 20_000 * law[keep] / law.sum()).pvalue > 1e-5
-    if temperature != 1.0:
-        assert chisquare(counts[keep], 20_000 * probs[keep]).pvalue < 1e-10, "negative control"
-
-
-def test_tokens_of_a_row_do_not_depend_on_which_positions_other_rows_reveal():
-    log_probs = torch.randn(2, 4, 6, generator=seeded(), dtype=torch.float64).log_softmax(-1)
-    few = torch.tensor([[False, True, False, False], [True, False, True, True]])
-    many = torch.tensor([[True, True, True, True], [True, False, True, True]])
-    rule = sample_token()
-    torch.testing.assert_close(rule(log_probs[few], few, seeded(5))[1:], rule(log_probs[many], many, seeded(5))[4:])
-
-
-def test_argmax_takes_the_lowest_of_equally_likely_values():
-    chosen = torch.ones(1, 5, dtype=torch.bool)
-    assert argmax_token(PROBS[0].log(), chosen, seeded()).tolist() == [0, 0, 1, 0, 2]
-
-
-@pytest.mark.parametrize("temperature", [0.0, -1.0, math.inf, math.nan])
-def test_impossible_temperatures_are_refused(temperature):
-    with pytest.raises(ValueError, match="argmax_token"):
-        sample_token(temperature)
+            wrap(margin_score, scale)
+    with pytest.raises(ValueError, match="total = 0"):
+        with_annealed_gumbel(margin_score, 0.5, 0)

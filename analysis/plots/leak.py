@@ -1,0 +1,110 @@
+"""Zeros hidden above, zeros visible below, and what their equalities alone tie together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import NullLocator
+
+from analysis.known_thresholds import CASES
+from analysis.planted_curve import BAYES, OBSERVATION
+from analysis.plots.phases import mark_phases
+from analysis.plots.style import BLUE, GREEN, GREY, VERMILION, headline, note, paper_style
+from analysis.rows import Row
+
+EXPERIMENT, EQUALITIES = "leak", "latents_in_largest_classes"
+_LOOKS = {"random": (VERMILION, "o", 4.0, "belief propagation, random start"), None: (BLUE, "s", 6.0, "Bayes")}
+_TICKS = (0.5, 1, 2, 4, 8, 16, 32)
+_ROWS = (("satisfied", 0.0, "zeros hidden"), ("both", 1.0, "zeros visible"))
+_TOP = 1.3  # of a panel, in ignorant losses; beliefs that did not settle may be worse, and are drawn at the rim
+_MISSED = 0.5  # a point is missed where more than half of the ignorant loss could be saved
+
+
+def draw_leak(rows: Sequence[Row]) -> Figure:
+    """A column per case; loss with zeros hidden, loss with zeros visible, share of latents tied by equalities.
+
+    Raises:
+        ValueError: no row of this experiment.
+    """
+    mine = [row for row in rows if row.experiment == EXPERIMENT and row.degree is not None]
+    if not mine:
+        raise ValueError("no rows of leak; run analysis.leak first.")
+    names = list(dict.fromkeys(row.distribution for row in mine))
+    with paper_style(EXPERIMENT):
+        figure = Figure(figsize=(0.8 + 3.1 * len(names), 7.4), layout="constrained")
+        grid = figure.subplots(3, len(names), squeeze=False, sharex="col", height_ratios=(1, 1, 0.7))
+        for column, name in enumerate(names):
+            here = [row for row in mine if row.distribution == name]
+            for line, (shown, at, title) in enumerate(_ROWS):
+                panel = grid[line, column]
+                _losses(panel, [r for r in here if r.metric == OBSERVATION and r.at == at])
+                _degrees(panel, here)
+                gamma = float(CASES[name].ensemble.value_rates[1])
+                case, factor = (CASES[name], gamma) if shown == "both" else (CASES[f"{name}, satisfied"], 1.0)
+                mark_phases(panel, case, factor)
+                lost = [r for r in here if r.metric == OBSERVATION and r.at == at]
+                headline(panel, f"{name}, {title}", _message(lost))
+            _tied(grid[2, column], [r for r in here if r.metric == EQUALITIES])
+            grid[2, column].set_xlabel("degree of satisfied constraints")
+        for panel in grid[:2, 0]:
+            panel.set_ylabel("loss of a fresh observation [nats]")
+        grid[2, 0].set_ylabel("latents in m classes")
+        figure.legend(*grid[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
+        return figure
+
+
+def _losses(axes: Axes, rows: Sequence[Row]) -> None:
+    top = _TOP * max([0.05, *(row.value for row in rows if row.model == BAYES)])
+    for start, (colour, marker, size, label) in _LOOKS.items():
+        each = [row for row in rows if _is(row, start)]
+        x, y = np.array(_line(rows, start)).T
+        shown = np.minimum([row.value for row in each], top)
+        axes.plot(
+            [row.degree or 0.0 for row in each], shown, marker, color=colour, alpha=0.3, ms=size, mew=0, clip_on=False
+        )
+        axes.plot(x, np.minimum(y, top), color=colour, marker=marker, ms=size, label=label, zorder=4 if start else 3)
+    axes.set_ylim(0, top)
+    axes.grid(axis="y")
+
+
+def _is(row: Row, start: str | None) -> bool:
+    return row.start == start and (start is not None or row.model == BAYES)
+
+
+def _line(rows: Sequence[Row], start: str | None) -> list[tuple[float, float]]:
+    """Degree and mean over instances."""
+    degrees = sorted({row.degree for row in rows if row.degree is not None})
+    means = [(d, [r.value for r in rows if _is(r, start) and r.degree == d]) for d in degrees]
+    return [(d, float(np.mean(values))) for d, values in means if values]
+
+
+def _message(rows: Sequence[Row]) -> str:
+    reached, possible = dict(_line(rows, "random")), dict(_line(rows, None))
+    missed = [d for d in possible if d in reached and reached[d] - possible[d] > _MISSED * max(possible.values())]
+    return f"possible, not found: {min(missed):g} to {max(missed):g}" if missed else "found wherever it is possible"
+
+
+def _degrees(axes: Axes, rows: Sequence[Row]) -> None:
+    degrees = [row.degree for row in rows if row.degree is not None]
+    low, high = min(degrees) / 1.1, max(degrees) * 1.1
+    axes.set_xscale("log")
+    axes.set_xlim(low, high)
+    axes.set_xticks([x for x in _TICKS if low <= x <= high], [f"{x:g}" for x in _TICKS if low <= x <= high])
+    axes.xaxis.set_minor_locator(NullLocator())
+
+
+def _tied(axes: Axes, rows: Sequence[Row]) -> None:
+    if not rows:
+        note(axes, "not measured")
+        return
+    degrees = sorted({row.degree for row in rows if row.degree is not None})
+    each = [[r.value for r in rows if r.degree == d] for d in degrees]
+    axes.fill_between(degrees, [min(v) for v in each], [max(v) for v in each], color=GREEN, alpha=0.25, lw=0)
+    axes.plot(degrees, [float(np.mean(v)) for v in each], color=GREEN, marker="D", markersize=4)
+    axes.axhline(1.0, color=GREY, linewidth=0.9, linestyle=(0, (1, 2)))
+    axes.set_ylim(0, 1.08)
+    axes.grid(axis="y")
+    axes.set_title("union-find on the zeros alone", fontweight="normal", fontsize=8.5)

@@ -1,0 +1,157 @@
+"""Token rules: the laws that they sample."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import chisquare
+
+from lo_theory.tokens import argmax_token, sample_token, top_k_token, top_p_token
+
+PROBS = torch.tensor(
+    [[0.5, 0.5, 0.0], [0.4, 0.3, 0.3], [0.0, 1.0, 0.0], [1 / 3, 1 / 3, 1 / 3], [0.1, 0.2, 0.7]], dtype=torch.float64
+)
+
+
+def seeded(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def draws_of(rule, probs: np.ndarray, n: int = 20_000, seed: int = 0) -> np.ndarray:
+    log_probs = torch.from_numpy(np.log(probs, out=np.full(len(probs), -np.inf), where=probs > 0)).expand(n, len(probs))
+    return rule(log_probs, torch.ones(n // 2, 2, dtype=torch.bool), seeded(seed)).numpy()
+
+
+def fits(draws: np.ndarray, law: np.ndarray) -> float:
+    """Chi-square p-value; 0 if an impossible value came out."""
+    counts = np.bincount(draws, minlength=len(law))
+    if counts[law == 0].any():
+        return 0.0
+    return 1.0 if (law > 0).sum() == 1 else float(chisquare(counts[law > 0], len(draws) * law[law > 0]).pvalue)
+
+
+@pytest.mark.parametrize("temperature", [0.5, 1.0, 2.0])
+def test_sampled_tokens_follow_the_tempered_law(temperature):
+    """Chi-square of 20,000 draws; false alarm 1e-5. A value of probability zero never comes out."""
+    probs = np.array([0.02, 0.08, 0.0, 0.3, 0.6])
+    law = np.where(probs > 0, probs ** (1 / temperature), 0)
+    draws = draws_of(sample_token(temperature), probs)
+    assert fits(draws, law / law.sum()) > 1e-5
+    if temperature != 1.0:
+        assert fits(draws, probs) < 1e-10, "negative control"
+
+
+SHAPE = np.array([0.15, 0.3, 0.05, 0.3, 0.0, 0.2])  # by probability: 1, 3, 5, 0, 2, never 4
+
+
+@pytest.mark.parametrize(
+    ("rule", "kept"),
+    [
+        (top_k_token(1), [1]),
+        (top_k_token(3), [1, 3, 5]),
+        (top_k_token(99), [0, 1, 2, 3, 5]),
+        (top_p_token(0.3), [1]),
+        (top_p_token(0.31), [1, 3]),
+        (top_p_token(0.6), [1, 3]),
+        (top_p_token(0.8), [1, 3, 5]),
+        (top_p_token(0.81), [0, 1, 3, 5]),
+        (top_p_token(1.0), [0, 1, 2, 3, 5]),
+    ],
+)
+def test_truncated_tokens_follow_the_law_given_those_that_are_kept(rule, kept):
+    """Chi-square of 20,000 draws, false alarm 1e-5; 0.3 + 0.3 + 0.2 reaches 0.8 although its float sum may not."""
+    law = np.zeros(6)
+    law[kept] = SHAPE[kept] / SHAPE[kept].sum()
+    draws = draws_of(rule, SHAPE)
+    assert fits(draws, law) > 1e-5
+    assert set(draws) == set(kept)
+    if len(kept) < 5:
+        assert fits(draws, SHAPE) < 1e-10, "negative control"
+
+
+def test_the_nucleus_is_that_of_the_tempered_law():
+    """0.2^2 : 0.8^2 is 1 : 16, so the nucleus of 0.9 is one value at temperature 1/2 and two at temperature 1."""
+    probs = np.array([0.2, 0.8])
+    assert set(draws_of(top_p_token(0.9, temperature=0.5), probs)) == {1}
+    assert fits(draws_of(top_p_token(0.9), probs), probs) > 1e-5
+
+
+def test_the_most_likely_values_are_drawn_at_the_temperature():
+    """Chi-square of 20,000 draws; false alarm 1e-5."""
+    probs, law = np.array([0.4, 0.1, 0.1, 0.4]), np.sqrt([0.4, 0.1, 0.0, 0.4])
+    draws = draws_of(top_k_token(3, temperature=2.0), probs)
+    assert fits(draws, law / law.sum()) > 1e-5
+    assert fits(draws, np.array([4, 1, 0, 4]) / 9) < 1e-10, "negative control: temperature 1"
+
+
+def nucleus(probs: list[float], mass: float) -> set[int]:
+    """In plain Python: the fewest most likely values that reach the mass."""
+    ranked, kept, total = sorted(range(len(probs)), key=lambda v: (-probs[v], v)), set(), 0.0
+    for value in ranked:
+        kept.add(value)
+        total += probs[value]
+        if total >= mass - 1e-12:
+            break
+    return kept
+
+
+@settings(max_examples=50)
+@given(
+    weights=st.lists(st.integers(0, 4), min_size=1, max_size=6).filter(any),
+    k=st.integers(1, 7),
+    mass=st.sampled_from([0.1, 0.25, 0.5, 0.75, 0.9, 1.0]),
+    seed=st.integers(0, 1000),
+)
+def test_truncation_changes_the_draws_outside_only(weights, k, mass, seed):
+    """Exact coupling: with the same noise a draw that is kept is the draw, any other one becomes a kept one.
+
+    Where a Gumbel-max lies in a set it is the maximum of the set, so this holds draw by draw, with ties in the weights.
+    """
+    probs = np.array(weights) / sum(weights)
+    free = draws_of(sample_token(), probs, 400, seed)
+    ranked = sorted(range(len(probs)), key=lambda v: (-probs[v], v))
+    for rule, kept in ((top_k_token(k), set(ranked[:k])), (top_p_token(mass), nucleus(probs.tolist(), mass))):
+        drawn = draws_of(rule, probs, 400, seed)
+        inside = np.isin(free, list(kept))
+        assert (drawn[inside] == free[inside]).all()
+        assert np.isin(drawn, list(kept)).all()
+        assert (probs[drawn] > 0).all()
+
+
+@pytest.mark.parametrize("rule", [sample_token(), top_k_token(3), top_p_token(0.7)])
+def test_tokens_of_a_row_do_not_depend_on_which_positions_other_rows_reveal(rule):
+    log_probs = torch.randn(2, 4, 6, generator=seeded(), dtype=torch.float64).log_softmax(-1)
+    few = torch.tensor([[False, True, False, False], [True, False, True, True]])
+    many = torch.tensor([[True, True, True, True], [True, False, True, True]])
+    torch.testing.assert_close(rule(log_probs[few], few, seeded(5))[1:], rule(log_probs[many], many, seeded(5))[4:])
+
+
+@pytest.mark.parametrize("rule", [sample_token(), argmax_token, top_k_token(3), top_p_token(0.7)])
+def test_nothing_is_drawn_where_nothing_is_revealed(rule):
+    assert rule(torch.zeros(0, 3).double(), torch.zeros(2, 4, dtype=torch.bool), seeded()).shape == (0,)
+
+
+def test_argmax_takes_the_lowest_of_equally_likely_values():
+    chosen = torch.ones(1, 5, dtype=torch.bool)
+    assert argmax_token(PROBS.log(), chosen, seeded()).tolist() == [0, 0, 1, 0, 2]
+    assert top_k_token(1)(PROBS.log(), chosen, seeded()).tolist() == [0, 0, 1, 0, 2]
+
+
+@pytest.mark.parametrize("temperature", [0.0, -1.0, math.inf, math.nan])
+@pytest.mark.parametrize("make", [sample_token, lambda t: top_k_token(2, t), lambda t: top_p_token(0.5, t)])
+def test_impossible_temperatures_are_refused(make, temperature):
+    with pytest.raises(ValueError, match="argmax_token"):
+        make(temperature)
+
+
+@pytest.mark.parametrize("mass", [0.0, -0.1, 1.5, math.nan])
+def test_impossible_truncations_are_refused(mass):
+    with pytest.raises(ValueError, match=r"\(0, 1\]"):
+        top_p_token(mass)
+    with pytest.raises(ValueError, match="k = 0"):
+        top_k_token(0)
