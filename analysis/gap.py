@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from analysis.experiment import run_units, write_tables
-from analysis.gap_identity import EXPERIMENT, Identity, Measured, identity, interval, nodes
+from analysis.gap_identity import EXPERIMENT, POPULATION, Identity, Measured, PopulationUnit, identity, interval, nodes
 from analysis.known_thresholds import CASES
 from analysis.planted_curve import CONVERGED, OBSERVATION, PHI, REFUSED, CurveUnit
 from analysis.plots.gap import draw_gap
@@ -25,7 +25,7 @@ from lo_theory.thresholds import prior_entropy
 CONTROL_CASE = "NAE-3"
 NAMES = ("2-in-4", "NAE-3, m = 3, satisfied", "1-in-3", "1-in-4", "P4", CONTROL_CASE)
 CLAIMED = {"2-in-4": 0.152, "NAE-3, m = 3, satisfied": 0.185, "1-in-3": 0.028, CONTROL_CASE: 0.0}
-"""phi(D_KS) by population dynamics, nats per latent: the theory notes' I3."""
+"""phi(D_KS), nats per latent, as the notes behind this project have it; here it is a claim under test."""
 BEFORE, BEYOND = (0.8, 0.95), (1.06, 1.15)  # shown beside the interval, relative to its ends
 
 _SIZES: dict[ScaleName, tuple[int, int, int, int]] = {
@@ -33,7 +33,7 @@ _SIZES: dict[ScaleName, tuple[int, int, int, int]] = {
     "small": (5000, 1000, 6, 8),
     "paper": (20_000, 3000, 12, 12),
 }
-_FINITE_SIZE = 10.0  # nats over N; see the caveats
+_POPULATIONS: dict[ScaleName, tuple[int, int]] = {"smoke": (300, 3), "small": (1000, 4), "paper": (10_000, 6)}
 
 
 def curve_degrees(name: str, count: int) -> tuple[float, ...]:
@@ -50,6 +50,7 @@ class GapExperiment:
 
     Attributes:
         scale: N, most iterations, instances and nodes: 2,000, 300, 4, 6; 5,000, 1,000, 6, 8; 20,000, 3,000, 12, 12.
+            Messages per planted value and populations: 300, 3; 1,000, 4; 10,000, 6.
         directory: for rows, figure and report; finished units in it are kept and skipped.
         jobs: units computed at once; all processors if not given.
         device: not used; belief propagation runs on the processor.
@@ -61,10 +62,12 @@ class GapExperiment:
     device: str = "cpu"
 
     @property
-    def units(self) -> list[CurveUnit]:
-        """One per case and seed."""
+    def units(self) -> list[CurveUnit | PopulationUnit]:
+        """One per case and instance, and one per case and population."""
         n, iterations, seeds, count = _SIZES[self.scale]
-        return [
+        size, populations = _POPULATIONS[self.scale]
+        right = [PopulationUnit(case=name, seed=seed, size=size) for name in NAMES for seed in range(populations)]
+        left = [
             CurveUnit(
                 experiment=EXPERIMENT,
                 case=name,
@@ -77,6 +80,7 @@ class GapExperiment:
             for name in NAMES
             for seed in range(seeds)
         ]
+        return [*left, *right]
 
     def run(self) -> Path:
         """Compute what is missing, draw the figure, write table and report; returns the report's file."""
@@ -107,23 +111,22 @@ def _report(
             "belief propagation from the prior notices, a learner that knows no more than belief propagation pays for "
             "every observation as if it knew nothing. What it pays too much, per latent, is the area between two "
             "curves, and it equals the Bethe free entropy at the Kesten-Stigum degree.",
-            f"N = {n}, {seeds} instances per degree, {count} nodes of Gauss-Legendre quadrature; the two sides are "
-            "measured on different instances.",
+            f"The area is measured on {seeds} instances of N = {n} per degree with {count} nodes of Gauss-Legendre "
+            f"quadrature, the free entropy on {_POPULATIONS[scale][1]} populations of {_POPULATIONS[scale][0]} "
+            "messages per planted value, which have no N.",
         ],
         scale=scale,
         minutes=minutes,
-        checks=_checks(sides, _FINITE_SIZE / n),
+        checks=_checks(sides),
         sections=[
             Section(
                 title="Area against free entropy",
                 figures=[
                     FigureItem(
                         path=figure.svg,
-                        caption="Loss of a fresh visible observation at the two ends of belief propagation, and the "
-                        "area "
-                        "between D_cond and D_KS per latent against phi(D_KS); 95% intervals over instances.",
-                        alt="Three panels of loss against degree with the gap shaded, one of area against free "
-                        "entropy.",
+                        caption="Loss of a fresh visible observation at the two ends of belief propagation; bottom "
+                        "right the area between D_cond and D_KS per latent against phi(D_KS), with 95% intervals.",
+                        alt="Three panels of loss against degree with shaded gaps, one of area against free entropy.",
                     )
                 ],
                 tables=[_table(sides), *(_curves(rows, name) for name in NAMES)],
@@ -137,11 +140,9 @@ def _report(
             "The ideal area puts ignorance in the place of the random start below D_KS. At finite N the threshold is "
             "blurred: some instances are solved below it and the measured area is then smaller. Above D_KS nothing is "
             "counted, so the blur does not cancel.",
-            "Corrections of finite size are of order 1/N. Where only satisfied constraints are visible they are "
-            "largest: "
-            "the share of each value among the latents fluctuates, and an uneven share tells more. There phi(32) is "
-            "0.196 +- 0.001 at N = 1,000 and 0.188 +- 0.001 at N = 4,000 (twelve instances each); the checks allow "
-            f"{_FINITE_SIZE:g} / N.",
+            "Corrections of finite size are of order 1/N. Where only satisfied constraints are visible they are the "
+            "largest: the share of each value among the latents fluctuates, and an uneven share tells more, so phi of "
+            "small instances is too large. It stands beside and is not what the area is compared with.",
             f"Beliefs that did not settle within {iterations} iterations are used as they are; the tables count them.",
             "D_cond is taken from other sources (see the table). Its error enters the area, with the largest weight it "
             "can have.",
@@ -149,13 +150,13 @@ def _report(
     )
 
 
-def _checks(sides: Sequence[Identity], allowance: float) -> list[Check]:
+def _checks(sides: Sequence[Identity]) -> list[Check]:
     checks = [
         Check(
             text=f"{side.case}: area to D_KS equals phi(D_KS)",
-            expected=f"to {allowance:.4f} and errors by Student's t, one false alarm in a thousand",
+            expected="within errors by Student's t, one false alarm in a thousand",
             measured=f"{_with_error(side.ideal_area)} against {_with_error(side.free_entropy)}, z = {side.z:.1f}",
-            met=side.agrees(allowance),
+            met=side.agrees(),
         )
         for side in sides
     ]
@@ -164,10 +165,10 @@ def _checks(sides: Sequence[Identity], allowance: float) -> list[Check]:
             claimed, found = CLAIMED[side.case], side.free_entropy
             checks.append(
                 Check(
-                    text=f"{side.case}: phi(D_KS) by population dynamics",
-                    expected=f"{claimed:.3f}, to {allowance + 0.002:.4f} and two 95% half-widths",
+                    text=f"{side.case}: phi(D_KS) as noted",
+                    expected=f"{claimed:.3f}, to 0.005 and the 95% half-width",
                     measured=_with_error(found),
-                    met=abs(found.value - claimed) < allowance + 0.002 + 2 * found.half_width,
+                    met=abs(found.value - claimed) < 0.005 + found.half_width,
                 )
             )
     control = next(side for side in sides if side.case == CONTROL_CASE)
@@ -191,7 +192,7 @@ def _table(sides: Sequence[Identity]) -> TableItem:
         caption="Nats per latent, with standard errors over instances; z compares with phi(D_KS).",
         header=[
             "case", "D_cond", "its source", "D_KS", "measured area", "z", "ideal area", "z", "phi(D_KS)",
-            "share of H(prior)", "claimed phi",
+            "share of H(prior)", "noted phi", "phi on instances",
         ],
         rows=[[side.case, *_condensation(side.case), *_sides(side)] for side in sides],
     )  # fmt: skip
@@ -214,11 +215,16 @@ def _sides(side: Identity) -> list[str]:
         _with_error(side.free_entropy),
         f"{100 * side.free_entropy.value / prior_entropy(case.ensemble) + 0.0:.1f}%",
         f"{CLAIMED[side.case]:.3f}" if side.case in CLAIMED else "-",
+        _with_error(side.on_instances),
     ]
 
 
 def _curves(rows: Sequence[Row], name: str) -> TableItem:
-    means = {(r.metric, r.degree, r.start): r for r in combine_seeds(rows) if r.distribution == name}
+    means = {
+        (r.metric, r.degree, r.start): r
+        for r in combine_seeds(rows)
+        if r.distribution == name and r.model != POPULATION
+    }
     degrees = sorted({degree for _, degree, _ in means if degree is not None})
 
     def cell(metric: str, degree: float, start: str, digits: int = 4) -> str:

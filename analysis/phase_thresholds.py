@@ -141,7 +141,12 @@ SIZES: dict[ScaleName, PhaseScale] = {
         updates=2.5e5,
         largest=Effort(size=1200, burn_in=30, sweeps=60, patience=150, resolution=0.01, points=3, nodes=6),
     ),
-    "small": PhaseScale(predicates=tuple(CASES), replicas=4, updates=4e6, largest=Effort(size=4000)),
+    "small": PhaseScale(
+        predicates=tuple(CASES),
+        replicas=3,
+        updates=1e6,
+        largest=Effort(size=2500, burn_in=30, sweeps=80, patience=200, resolution=0.006, points=4),
+    ),
     "paper": PhaseScale(
         predicates=tuple(CASES),
         replicas=8,

@@ -31,13 +31,10 @@ BASE = "base"
 CHANGES: dict[str, dict[str, Any]] = {
     BASE: {},
     "curriculum over 60%": {"curriculum": 0.6},
-    "curriculum over 30%": {"curriculum": 0.3},
     "likelihood weighting": {"weighting": "likelihood"},
     "rotary positions": {"positions": "rotary"},
     "half the learning rate": {"learning_rate": 2e-3},
-    "twice the learning rate": {"learning_rate": 8e-3},
     "4 heads": {"heads": 4},
-    "swiglu": {"mlp": "swiglu", "hidden": 171},
     "2 layers, width 80": {"layers": 2, "width": 80, "heads": 10},
     "5 layers, width 48": {"layers": 5, "width": 48, "heads": 6},
 }

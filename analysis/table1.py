@@ -119,7 +119,7 @@ class Table1Scale:
 
 
 def _network(n_latents: int, n_observations: int, steps: int) -> Setting:
-    return Setting(n_latents=n_latents, n_observations=n_observations, steps=steps, generated=1000)
+    return Setting(n_latents=n_latents, n_observations=n_observations, steps=steps, generated=500)
 
 
 def _posterior_setting(n_latents: int, n_observations: int, generated: int) -> Setting:
@@ -148,7 +148,7 @@ TABLE1_SCALES: dict[ScaleName, Table1Scale] = {
         networks=(_network(5, 15, 2200),), seeds=1, posterior_sizes=((25, 275), (100, 200)), posterior_samples=32
     ),
     "small": Table1Scale(
-        networks=(_network(5, 15, 2200), _network(6, 18, 4000), _network(8, 24, 6000)),
+        networks=(_network(5, 15, 2200), _network(7, 21, 4000)),
         seeds=3,
         posterior_sizes=PAPER_SIZES,
         posterior_samples=128,

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from analysis import gap
 from analysis.gap import GapExperiment
-from analysis.gap_identity import Measured, identity, interval, nodes, z_score
+from analysis.gap_identity import POPULATION, Measured, PopulationUnit, identity, interval, nodes, z_score
 from analysis.known_thresholds import CASES
 from analysis.planted_curve import BAYES, CONVERGED, OBSERVATION, PHI, REFUSED, CurveUnit
 from analysis.plots.gap import draw_gap
@@ -49,6 +49,7 @@ def made_up(case, count, heights, phi):
             rows.append(replace(row, degree=degree, start="random", value=information))
             rows.append(replace(row, degree=degree, start="planted", value=information - height))
         rows.append(replace(row, metric=PHI, degree=CASES[case].kesten_stigum, start="planted", value=phi))
+        rows.append(replace(rows[-1], model=POPULATION))
     return rows
 
 
@@ -68,22 +69,23 @@ def test_area_and_error_of_made_up_instances():
     assert found.area.error == pytest.approx(0.1 / math.sqrt(3) * length)
     assert found.ideal_area.value == pytest.approx(found.area.value)  # the random start was ignorant
     assert found.z == pytest.approx(0.0, abs=1e-9)
-    assert found.agrees(0.0)
+    assert found.agrees()
 
 
 def test_a_wrong_free_entropy_is_found_out():
     found = identity(made_up("2-in-4", 4, [0.50, 0.51, 0.52], phi=0.3), "2-in-4", 4)
     assert abs(found.z) > 50
-    assert not found.agrees(0.01)
-    assert found.agrees(1.0)
+    assert not found.agrees()
 
 
 def test_missing_nodes_and_single_instances_are_refused():
     rows = made_up("2-in-4", 4, [0.5, 0.5], phi=0.15)
     with pytest.raises(ValueError, match="no row"):
         identity(rows[1:], "2-in-4", 4)
-    with pytest.raises(ValueError, match="two instances"):
+    with pytest.raises(ValueError, match="two populations"):
         identity([row for row in rows if row.seed == 0], "2-in-4", 4)
+    with pytest.raises(ValueError, match="two instances"):
+        identity([row for row in rows if row.seed == 0 or row.model == POPULATION], "2-in-4", 4)
     with pytest.raises(ValueError, match="no beginning or no end"):
         interval(CASES["P5"])
 
@@ -133,13 +135,16 @@ def test_the_area_is_the_free_entropy_on_small_instances(tmp_path):
     degrees = (*nodes(CASES["2-in-4"], 4)[0].tolist(), CASES["2-in-4"].kesten_stigum)
     for seed in range(4):
         rows += rows_of(replace(TINY, seed=seed, degrees=degrees, fresh=2000), tmp_path)
+        rows += rows_of(PopulationUnit(case="2-in-4", seed=seed, size=100), tmp_path)
     found = identity(rows, "2-in-4", 4)
     assert abs(found.ideal_area.value - found.free_entropy.value) < 0.03
+    assert abs(found.on_instances.value - found.free_entropy.value) < 0.03
     assert 0.1 < found.ideal_area.value < 0.2
 
 
 def test_the_experiment_goes_from_nothing_to_its_report(tmp_path, monkeypatch):
     monkeypatch.setitem(gap._SIZES, "smoke", (120, 20, 2, 2))
+    monkeypatch.setitem(gap._POPULATIONS, "smoke", (20, 2))
     monkeypatch.setattr(gap, "NAMES", ("2-in-4", "NAE-3"))
     report = GapExperiment(scale="smoke", directory=tmp_path, jobs=1).run()
     assert report.read_text().count("<figure>") == 1
