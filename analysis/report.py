@@ -36,6 +36,9 @@ class FigureItem:
 class TableItem:
     """A table; a cell is text. Columns whose every cell starts like a number are set flush right.
 
+    Attributes:
+        marks: class of the page's style for cells that hold exactly this text, such as ``{"holds": "yes"}``.
+
     Raises:
         ValueError: a row with another number of cells than the header.
     """
@@ -43,6 +46,7 @@ class TableItem:
     caption: str
     header: Sequence[str]
     rows: Sequence[Sequence[str]]
+    marks: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Check the width of every row."""
@@ -182,8 +186,11 @@ def _table(item: TableItem) -> str:
     numeric = [bool(item.rows) and all(_numeric(row[i]) for row in item.rows) for i in range(len(item.header))]
     mark = [' class="number"' if right else "" for right in numeric]
     head = "".join(f"<th{m}>{html.escape(cell)}</th>" for m, cell in zip(mark, item.header, strict=True))
+    marked = {text: f' class="{html.escape(name)}"' for text, name in item.marks.items()}
     body = "".join(
-        "<tr>" + "".join(f"<td{m}>{html.escape(c)}</td>" for m, c in zip(mark, row, strict=True)) + "</tr>"
+        "<tr>"
+        + "".join(f"<td{marked.get(c, m)}>{html.escape(c)}</td>" for m, c in zip(mark, row, strict=True))
+        + "</tr>"
         for row in item.rows
     )
     caption = f"<caption>{html.escape(item.caption)}</caption>"

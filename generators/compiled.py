@@ -15,10 +15,10 @@ import numba
 def kernel(function: Callable[..., Any]) -> Any:
     """Compile a function of arrays at its first call and keep the machine code beside this file.
 
-    Numba judges a cached kernel by its own file, but the code of its callees is compiled into it, so the cache lies in
-    a folder named after the text of all files of this floor that hold kernels, beside this file or under
-    ``NUMBA_CACHE_DIR``: after any edit all of them are compiled anew. Annotations of a kernel are for readers: a
-    run-time check of them is taken off.
+    Numba judges a cached kernel by its own file, but the code of its callees and the constants of other files are
+    compiled into it, so the cache lies in a folder named after the text of all packages of this floor, beside this file
+    or under ``NUMBA_CACHE_DIR``: after any edit all kernels are compiled anew. Annotations of a kernel are for readers:
+    a run-time check of them is taken off.
     """
     before = numba.config.CACHE_DIR  # type: ignore[attr-defined]
     numba.config.CACHE_DIR = str(_cache_folder(before))  # type: ignore[attr-defined]
@@ -31,6 +31,5 @@ def kernel(function: Callable[..., Any]) -> Any:
 @cache
 def _cache_folder(base: str) -> Path:
     here = Path(__file__).parent
-    files = [path.read_bytes() for path in sorted(here.rglob("*.py"))]
-    text = b"".join(file for file in files if b"@kernel" in file)
+    text = b"".join(path.read_bytes() for path in [Path(__file__), *sorted(here.glob("*/*.py"))])
     return Path(base or here / "__pycache__") / f"kernels-{hashlib.sha256(text).hexdigest()[:16]}"

@@ -142,9 +142,9 @@ def test_the_figure_has_a_bar_per_predicate(rows):
 
 def test_units_are_named_apart_and_ordered_by_replica(tmp_path):
     units = ThresholdsExperiment(scale="small", directory=tmp_path).units
-    assert len({unit_key(unit) for unit in units}) == len(units) == 4 * len(CASES)
+    assert len({unit_key(unit) for unit in units}) == len(units) == 3 * len(CASES)
     assert [unit.predicate for unit in units[: len(CASES)]] == list(CASES)
-    assert {unit.effort.size for unit in units if unit.predicate == "3-XOR"} == {4000}
+    assert {unit.effort.size for unit in units if unit.predicate == "3-XOR"} == {2500}
 
 
 def test_exact_rows_are_exact(rows):
