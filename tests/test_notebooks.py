@@ -13,7 +13,7 @@ from nbclient.exceptions import CellExecutionError
 
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
-NAMES = ["01_distributions", "02_train_and_compare", "03_task_error"]
+NAMES = ["01_distributions", "02_train_and_compare", "03_task_error", "04_decoding"]
 PNG = b"\x89PNG\r\n"
 
 
@@ -37,7 +37,7 @@ def tiny(monkeypatch, tmp_path):
     monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(tmp_path / "runtime"))
 
 
-def test_the_three_notebooks_are_there():
+def test_the_notebooks_are_there():
     assert [path.stem for path in NOTEBOOKS] == NAMES
 
 
