@@ -148,10 +148,10 @@ TABLE1_SCALES: dict[ScaleName, Table1Scale] = {
         networks=(_network(5, 15, 2200),), seeds=1, posterior_sizes=((25, 275), (100, 200)), posterior_samples=32
     ),
     "small": Table1Scale(
-        networks=(_network(5, 15, 2200), _network(7, 21, 4000)),
+        networks=(_network(5, 15, 2200), _network(7, 21, 3000)),
         seeds=3,
         posterior_sizes=PAPER_SIZES,
-        posterior_samples=128,
+        posterior_samples=64,
     ),
     "paper": Table1Scale(
         networks=tuple(_paper_network(n, p) for n, p in PAPER_SIZES),
