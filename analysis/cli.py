@@ -15,7 +15,7 @@ from analysis.commands.reproduce import Reproduce
 from analysis.commands.sample import Sample
 from analysis.commands.train import Train
 from analysis.suggest import advice
-from lo_theory.training import TrainingDiverged
+from lo_theory.learning.training import TrainingDiverged
 
 Command = Annotated[
     Generate | Train | Evaluate | Sample | Reproduce,

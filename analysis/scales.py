@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from generators.distribution import LODistribution
 from generators.families import local_hash, nae_sat, random_logic
-from lo_theory.network import Mlp, Positions
+from lo_theory.learning.network import Mlp, Positions
 
 ScaleName = Literal["smoke", "small", "paper"]
 
@@ -26,7 +26,7 @@ class Setting:
         structure_seed: fixes every distribution.
         layers, width, heads, hidden, mlp, positions: of every network, whatever it learns.
         steps, batch_size, learning_rate: of every training run: equal model, equal FLOPs.
-        weighting: of the masked objective, see ``lo_theory.objective``.
+        weighting: of the masked objective, see ``lo_theory.learning.objective``.
         curriculum: share of the training in which masks grow from few to all; 0 for none.
         test_rows: sequences behind a likelihood.
         orders_per_row: random orders per sequence behind the order-averaged likelihood of the MDM.

@@ -18,9 +18,9 @@ import numpy as np
 from generators import named
 from generators.families import nae_sat
 from generators.planted import PlantedEnsemble, Shown
-from lo_theory.belief_posterior import BeliefPropagationPosterior
-from lo_theory.belief_propagation import Settings, Start, overlap, planted_beliefs
-from lo_theory.ensemble import Ensemble
+from lo_theory.phases.belief_posterior import BeliefPropagationPosterior
+from lo_theory.phases.belief_propagation import Settings, Start, overlap, planted_beliefs
+from lo_theory.phases.ensemble import Ensemble
 
 GOAL_SECONDS = 10.0  # 10,000 latents of degree 30
 CASES: tuple[tuple[np.ndarray, Shown], ...] = (

@@ -23,14 +23,14 @@ from dataclasses import astuple, dataclass
 import torch
 from torch import Tensor, nn
 
-from lo_theory.decoder import Decoder, margin, top_probability, vanilla
-from lo_theory.decoding import DecodingState, advance, decode
 from lo_theory.denoiser import Denoiser
-from lo_theory.learners import MaskedDenoiser
-from lo_theory.network import NetworkConfig, Transformer
-from lo_theory.reveal import scheduled
-from lo_theory.scores import margin_score, top_probability_score
-from lo_theory.tokens import sample_token
+from lo_theory.learning.learners import MaskedDenoiser
+from lo_theory.learning.network import NetworkConfig, Transformer
+from lo_theory.samplers.decoder import Decoder, margin, top_probability, vanilla
+from lo_theory.samplers.decoding import DecodingState, advance, decode
+from lo_theory.samplers.reveal import scheduled
+from lo_theory.samplers.scores import margin_score, top_probability_score
+from lo_theory.samplers.tokens import sample_token
 
 LENGTH, BATCH, CALLS = 300, 64, 10
 MASKED = (300, 225, 150, 75, 15)  # moments of a run with one token per step

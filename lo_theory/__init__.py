@@ -10,12 +10,32 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from lo_theory.agreement import observation_agreement
-    from lo_theory.belief_posterior import BeliefPropagationPosterior
-    from lo_theory.belief_propagation import planted_beliefs
-    from lo_theory.checkpoint import load_network
-    from lo_theory.condensation import find_transition, kesten_stigum_free_entropy
-    from lo_theory.contradiction import ForgivingPosterior
-    from lo_theory.decoder import (
+    from lo_theory.denoiser import Denoiser
+    from lo_theory.estimate import Estimate
+    from lo_theory.learning.checkpoint import load_network
+    from lo_theory.learning.learners import CausalDenoiser, MaskedDenoiser
+    from lo_theory.learning.network import NetworkConfig, Transformer
+    from lo_theory.learning.objective import AutoregressiveObjective, Curriculum, MaskedObjective
+    from lo_theory.learning.source import FixedRows, FreshRows
+    from lo_theory.learning.training import TrainConfig, TrainingDiverged, train
+    from lo_theory.likelihood import chain_nll, entropy_gap, exact_nelbo, monte_carlo_nelbo
+    from lo_theory.oracle import PosteriorDenoiser
+    from lo_theory.phases.belief_posterior import BeliefPropagationPosterior
+    from lo_theory.phases.belief_propagation import planted_beliefs
+    from lo_theory.phases.condensation import find_transition, kesten_stigum_free_entropy
+    from lo_theory.phases.ensemble import Ensemble
+    from lo_theory.phases.slab_amp import run_amp
+    from lo_theory.phases.slab_evolution import Slabs
+    from lo_theory.phases.thresholds import first_moment_degree, kesten_stigum_degree
+    from lo_theory.posteriors.contradiction import ForgivingPosterior
+    from lo_theory.posteriors.elimination import EliminatedPosterior
+    from lo_theory.posteriors.exact import exact_posterior, forgiving_posterior
+    from lo_theory.posteriors.gf2 import ParityPosterior
+    from lo_theory.posteriors.library_posterior import LibraryPosterior
+    from lo_theory.posteriors.noised_posterior import NoisedDenoiser
+    from lo_theory.posteriors.posterior import EnumeratedPosterior, ImpossibleEvidence
+    from lo_theory.posteriors.tabulated import TabulatedDenoiser
+    from lo_theory.samplers.decoder import (
         Decoder,
         full_rewrite,
         in_order,
@@ -25,91 +45,71 @@ if TYPE_CHECKING:
         top_probability,
         vanilla,
     )
-    from lo_theory.decoding import decode
-    from lo_theory.denoiser import Denoiser
-    from lo_theory.drawn_confidence import low_confidence
-    from lo_theory.elimination import EliminatedPosterior
-    from lo_theory.ensemble import Ensemble
-    from lo_theory.estimate import Estimate
-    from lo_theory.exact import exact_posterior, forgiving_posterior
-    from lo_theory.gf2 import ParityPosterior
-    from lo_theory.information_curve import InformationCurve, exact_curve, sampled_curve
-    from lo_theory.learners import CausalDenoiser, MaskedDenoiser
-    from lo_theory.library_posterior import LibraryPosterior
-    from lo_theory.likelihood import chain_nll, entropy_gap, exact_nelbo, monte_carlo_nelbo
-    from lo_theory.named_decoders import NAMED_DECODERS
-    from lo_theory.network import NetworkConfig, Transformer
-    from lo_theory.noised_posterior import NoisedDenoiser
-    from lo_theory.objective import AutoregressiveObjective, Curriculum, MaskedObjective
-    from lo_theory.oracle import PosteriorDenoiser
-    from lo_theory.posterior import EnumeratedPosterior, ImpossibleEvidence
-    from lo_theory.sampler_law import law_error
-    from lo_theory.slab_amp import run_amp
-    from lo_theory.slab_evolution import Slabs
-    from lo_theory.source import FixedRows, FreshRows
-    from lo_theory.step_counts import best_counts, parallel_kl
-    from lo_theory.tabulated import TabulatedDenoiser
-    from lo_theory.thresholds import first_moment_degree, kesten_stigum_degree
-    from lo_theory.training import TrainConfig, TrainingDiverged, train
+    from lo_theory.samplers.decoding import decode
+    from lo_theory.samplers.drawn_confidence import low_confidence
+    from lo_theory.samplers.information_curve import InformationCurve, exact_curve, sampled_curve
+    from lo_theory.samplers.named_decoders import NAMED_DECODERS
+    from lo_theory.samplers.sampler_law import law_error
+    from lo_theory.samplers.step_counts import best_counts, parallel_kl
 
 _HOME = {
-    "NAMED_DECODERS": "named_decoders",
-    "AutoregressiveObjective": "objective",
-    "BeliefPropagationPosterior": "belief_posterior",
-    "CausalDenoiser": "learners",
-    "Curriculum": "objective",
-    "Decoder": "decoder",
+    "NAMED_DECODERS": "samplers.named_decoders",
+    "AutoregressiveObjective": "learning.objective",
+    "BeliefPropagationPosterior": "phases.belief_posterior",
+    "CausalDenoiser": "learning.learners",
+    "Curriculum": "learning.objective",
+    "Decoder": "samplers.decoder",
     "Denoiser": "denoiser",
-    "EliminatedPosterior": "elimination",
-    "Ensemble": "ensemble",
-    "EnumeratedPosterior": "posterior",
+    "EliminatedPosterior": "posteriors.elimination",
+    "Ensemble": "phases.ensemble",
+    "EnumeratedPosterior": "posteriors.posterior",
     "Estimate": "estimate",
-    "FixedRows": "source",
-    "ForgivingPosterior": "contradiction",
-    "FreshRows": "source",
-    "ImpossibleEvidence": "posterior",
-    "InformationCurve": "information_curve",
-    "LibraryPosterior": "library_posterior",
-    "MaskedDenoiser": "learners",
-    "MaskedObjective": "objective",
-    "NetworkConfig": "network",
-    "NoisedDenoiser": "noised_posterior",
-    "ParityPosterior": "gf2",
+    "FixedRows": "learning.source",
+    "ForgivingPosterior": "posteriors.contradiction",
+    "FreshRows": "learning.source",
+    "ImpossibleEvidence": "posteriors.posterior",
+    "InformationCurve": "samplers.information_curve",
+    "LibraryPosterior": "posteriors.library_posterior",
+    "MaskedDenoiser": "learning.learners",
+    "MaskedObjective": "learning.objective",
+    "NetworkConfig": "learning.network",
+    "NoisedDenoiser": "posteriors.noised_posterior",
+    "ParityPosterior": "posteriors.gf2",
     "PosteriorDenoiser": "oracle",
-    "Slabs": "slab_evolution",
-    "TabulatedDenoiser": "tabulated",
-    "TrainConfig": "training",
-    "TrainingDiverged": "training",
-    "Transformer": "network",
-    "best_counts": "step_counts",
+    "Slabs": "phases.slab_evolution",
+    "TabulatedDenoiser": "posteriors.tabulated",
+    "TrainConfig": "learning.training",
+    "TrainingDiverged": "learning.training",
+    "Transformer": "learning.network",
+    "best_counts": "samplers.step_counts",
     "chain_nll": "likelihood",
-    "decode": "decoding",
+    "decode": "samplers.decoding",
     "entropy_gap": "likelihood",
-    "exact_curve": "information_curve",
+    "exact_curve": "samplers.information_curve",
     "exact_nelbo": "likelihood",
-    "exact_posterior": "exact",
-    "find_transition": "condensation",
-    "first_moment_degree": "thresholds",
-    "forgiving_posterior": "exact",
-    "full_rewrite": "decoder",
-    "in_order": "decoder",
-    "kesten_stigum_degree": "thresholds",
-    "kesten_stigum_free_entropy": "condensation",
-    "law_error": "sampler_law",
-    "load_network": "checkpoint",
-    "low_confidence": "drawn_confidence",
-    "margin": "decoder",
+    "exact_posterior": "posteriors.exact",
+    "find_transition": "phases.condensation",
+    "first_moment_degree": "phases.thresholds",
+    "forgiving_posterior": "posteriors.exact",
+    "full_rewrite": "samplers.decoder",
+    "in_order": "samplers.decoder",
+    "kesten_stigum_degree": "phases.thresholds",
+    "kesten_stigum_free_entropy": "phases.condensation",
+    "law_error": "samplers.sampler_law",
+    "load_network": "learning.checkpoint",
+    "low_confidence": "samplers.drawn_confidence",
+    "margin": "samplers.decoder",
     "monte_carlo_nelbo": "likelihood",
     "observation_agreement": "agreement",
-    "parallel_kl": "step_counts",
-    "path_planning": "decoder",
-    "planted_beliefs": "belief_propagation",
-    "remdm": "decoder",
-    "run_amp": "slab_amp",
-    "sampled_curve": "information_curve",
-    "top_probability": "decoder",
-    "train": "training",
-    "vanilla": "decoder",
+    "parallel_kl": "samplers.step_counts",
+    "path_planning": "samplers.decoder",
+    "planted_beliefs": "phases.belief_propagation",
+    "remdm": "samplers.decoder",
+    "run_amp": "phases.slab_amp",
+    "sampled_curve": "samplers.information_curve",
+    "top_probability": "samplers.decoder",
+    "train": "learning.training",
+    "vanilla": "samplers.decoder",
 }
 
 __all__ = [

@@ -12,19 +12,19 @@ from typing import Any
 import numba
 
 _KERNEL_FILES = (
-    "message_passing",
+    "phases/message_passing",
     "compiled",
-    "factors",
-    "tables",
-    "ties",
-    "reduction",
-    "remainder",
-    "elimination_order",
-    "bucket_tree",
-    "joint_queries",
-    "exact_rows",
-    "noisy_parity",
-    "population_kernel",
+    "posteriors/factors",
+    "posteriors/tables",
+    "posteriors/ties",
+    "posteriors/reduction",
+    "posteriors/remainder",
+    "posteriors/elimination_order",
+    "posteriors/bucket_tree",
+    "posteriors/joint_queries",
+    "posteriors/exact_rows",
+    "attacks/noisy_parity",
+    "phases/population_kernel",
 )
 
 

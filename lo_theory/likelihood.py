@@ -25,7 +25,7 @@ from torch import Tensor
 from generators.distribution import LODistribution
 from lo_theory.denoiser import Denoiser
 from lo_theory.estimate import Estimate, Method, mean_estimate
-from lo_theory.masking import subproblem_weight, subsets_of_size
+from lo_theory.learning.masking import subproblem_weight, subsets_of_size
 from lo_theory.orders import check_order
 
 EXACT_LENGTH_LIMIT = 8

@@ -54,7 +54,10 @@ def test_a_file_is_one_idea(floor):
 
 @pytest.mark.parametrize(
     ("module", "heavy"),
-    [("generators", {"torch", *PLOTTING, *OPTIONAL}), ("lo_theory.posterior", {"torch", *PLOTTING, *OPTIONAL})],
+    [
+        ("generators", {"torch", *PLOTTING, *OPTIONAL}),
+        ("lo_theory.posteriors.posterior", {"torch", *PLOTTING, *OPTIONAL}),
+    ],
 )
 def test_the_numpy_core_imports_without_torch(module, heavy):
     program = f"import sys, {module}; print(*({heavy!r} & set(sys.modules)))"

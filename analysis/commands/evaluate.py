@@ -10,12 +10,12 @@ import numpy as np
 import torch
 
 from analysis.commands.workspace import TrainedModel, load_model, require_at_least
-from analysis.likelihood_gap import chain_nats, likelihood_gap, order_averaged_nats
-from analysis.order_accuracy import generate, order_accuracy, three_rules
+from analysis.networks.likelihood_gap import chain_nats, likelihood_gap, order_averaged_nats
+from analysis.networks.order_accuracy import generate, order_accuracy, three_rules
+from analysis.networks.task_error import task_error
 from analysis.rows import Row, Subject, write_csv
-from analysis.task_error import task_error
-from lo_theory.decoding import in_order
-from lo_theory.exact import exact_posterior
+from lo_theory.posteriors.exact import exact_posterior
+from lo_theory.samplers.decoding import in_order
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -19,21 +19,21 @@ Name = Literal[
 ]  # fmt: skip
 
 _EXPERIMENTS: dict[Name, tuple[str, str]] = {
-    "hardness": ("analysis.hardness", "HardnessExperiment"),
-    "bayes": ("analysis.bayes", "BayesExperiment"),
-    "overlap": ("analysis.overlap", "OverlapExperiment"),
-    "thresholds": ("analysis.phase_thresholds", "ThresholdsExperiment"),
-    "slabs": ("analysis.slabs", "SlabsExperiment"),
-    "phase": ("analysis.phase", "PhaseExperiment"),
-    "leak": ("analysis.leak", "LeakExperiment"),
-    "gap": ("analysis.gap", "GapExperiment"),
-    "orders": ("analysis.orders", "OrdersExperiment"),
-    "window": ("analysis.window", "WindowExperiment"),
-    "inversion": ("analysis.inversion", "InversionExperiment"),
-    "audit": ("analysis.audit", "AuditExperiment"),
-    "samplers": ("analysis.samplers", "SamplersExperiment"),
-    "table1": ("analysis.table1_report", "Table1Experiment"),
-    "recipes": ("analysis.recipes", "RecipesExperiment"),
+    "hardness": ("analysis.networks.hardness", "HardnessExperiment"),
+    "bayes": ("analysis.theory.bayes", "BayesExperiment"),
+    "overlap": ("analysis.theory.overlap", "OverlapExperiment"),
+    "thresholds": ("analysis.theory.phase_thresholds", "ThresholdsExperiment"),
+    "slabs": ("analysis.theory.slabs", "SlabsExperiment"),
+    "phase": ("analysis.theory.phase", "PhaseExperiment"),
+    "leak": ("analysis.theory.leak", "LeakExperiment"),
+    "gap": ("analysis.theory.gap", "GapExperiment"),
+    "orders": ("analysis.theory.orders", "OrdersExperiment"),
+    "window": ("analysis.theory.window", "WindowExperiment"),
+    "inversion": ("analysis.theory.inversion", "InversionExperiment"),
+    "audit": ("analysis.audit.experiment", "AuditExperiment"),
+    "samplers": ("analysis.planning.samplers", "SamplersExperiment"),
+    "table1": ("analysis.planning.table1_report", "Table1Experiment"),
+    "recipes": ("analysis.planning.recipes", "RecipesExperiment"),
 }
 """Module and class of each; imported when asked for, as some compile kernels and others load networks."""
 

@@ -14,18 +14,27 @@ import torch
 from jaxtyping import Int64
 
 from analysis.commands.workspace import TrainedModel, load_model, require_at_least
-from analysis.film import film, sequence_layout
-from analysis.film_files import write_film
-from analysis.film_terminal import play
+from analysis.planning.film import film, sequence_layout
+from analysis.planning.film_files import write_film
+from analysis.planning.film_terminal import play
 from generators.storage import write_atomic
 from lo_theory.agreement import observation_agreement
-from lo_theory.decoder import Decoder, full_rewrite, in_order, margin, path_planning, remdm, top_probability, vanilla
-from lo_theory.decoding import Decoded, decode
 from lo_theory.denoiser import Denoiser
-from lo_theory.exact import forgiving_posterior
-from lo_theory.learners import MaskedDenoiser
-from lo_theory.named_decoders import entropy_bound, klass, left_to_right, negative_entropy, threshold
+from lo_theory.learning.learners import MaskedDenoiser
 from lo_theory.oracle import PosteriorDenoiser
+from lo_theory.posteriors.exact import forgiving_posterior
+from lo_theory.samplers.decoder import (
+    Decoder,
+    full_rewrite,
+    in_order,
+    margin,
+    path_planning,
+    remdm,
+    top_probability,
+    vanilla,
+)
+from lo_theory.samplers.decoding import Decoded, decode
+from lo_theory.samplers.named_decoders import entropy_bound, klass, left_to_right, negative_entropy, threshold
 
 Rule = Literal[
     "vanilla", "top-probability", "margin", "negative-entropy", "left-to-right", "threshold", "entropy-bound", "klass",

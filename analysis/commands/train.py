@@ -13,11 +13,11 @@ import torch
 from analysis.commands.families import Family
 from analysis.commands.workspace import require_at_least, save_distribution, usable_device
 from generators.distribution import LODistribution
-from lo_theory.network import Mlp, NetworkConfig, Positions, Transformer
-from lo_theory.objective import AutoregressiveObjective, MaskedObjective, Objective, likelihood, per_mask
+from lo_theory.learning.network import Mlp, NetworkConfig, Positions, Transformer
+from lo_theory.learning.objective import AutoregressiveObjective, MaskedObjective, Objective, likelihood, per_mask
+from lo_theory.learning.source import FixedRows, FreshRows, RowSource
+from lo_theory.learning.training import TrainConfig, check_fit, train
 from lo_theory.orders import closer, much_closer, uniform
-from lo_theory.source import FixedRows, FreshRows, RowSource
-from lo_theory.training import TrainConfig, check_fit, train
 
 Learner = Literal["mdm", "natural", "reversed", "closer", "much-closer", "uniform"]
 

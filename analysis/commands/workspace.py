@@ -11,10 +11,10 @@ import torch
 from generators.codec import array_from_json
 from generators.distribution import LODistribution
 from generators.storage import read_json, write_json_atomic
-from lo_theory.checkpoint import load_checkpoint
 from lo_theory.denoiser import Denoiser
-from lo_theory.learners import CausalDenoiser, MaskedDenoiser
-from lo_theory.training import CHECKPOINT_NAME
+from lo_theory.learning.checkpoint import load_checkpoint
+from lo_theory.learning.learners import CausalDenoiser, MaskedDenoiser
+from lo_theory.learning.training import CHECKPOINT_NAME
 
 DISTRIBUTION_NAME = "distribution.json"
 

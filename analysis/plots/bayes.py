@@ -23,7 +23,7 @@ def draw_bayes(rows: Sequence[Row]) -> Figure:
     """
     rows = combine_seeds([row for row in rows if row.experiment == "bayes"])
     if not rows:
-        raise ValueError("no rows of bayes; run analysis.bayes first.")
+        raise ValueError("no rows of bayes; run analysis.theory.bayes first.")
     names = list(dict.fromkeys(row.distribution for row in rows))
     colours = dict(zip(names, seaborn.color_palette("viridis", len(names)), strict=True))
     with paper_style("bayes"):

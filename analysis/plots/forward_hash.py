@@ -22,7 +22,7 @@ def draw_forward_hash(rows: Sequence[Row]) -> Figure:
     """
     rows = combine_seeds([row for row in rows if row.experiment == "forward_hash"])
     if not rows:
-        raise ValueError("no rows of forward_hash; run analysis.forward_hash first.")
+        raise ValueError("no rows of forward_hash; run analysis.networks.forward_hash first.")
     with paper_style("forward_hash"):
         figure = Figure(figsize=(4.6, 3.2), layout="constrained")
         axes = figure.subplots()

@@ -9,12 +9,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
-from analysis.gap_identity import EXPERIMENT, Identity, Measured, identity, interval
-from analysis.known_thresholds import CASES
-from analysis.planted_curve import OBSERVATION
 from analysis.plots.phases import mark_phases
 from analysis.plots.style import BLUE, GREEN, GREY, INK, ORANGE, VERMILION, headline, paper_style
 from analysis.rows import Row
+from analysis.theory.gap_identity import EXPERIMENT, Identity, Measured, identity, interval
+from analysis.theory.known_thresholds import CASES
+from analysis.theory.planted_curve import OBSERVATION
 
 _LOOKS = {
     "random": (VERMILION, "o", "random start: reached"),
@@ -30,13 +30,13 @@ def draw_gap(rows: Sequence[Row], count: int) -> Figure:
 
     Args:
         rows: of ``gap``.
-        count: nodes of the quadrature, as in :func:`~analysis.gap_identity.nodes`.
+        count: nodes of the quadrature, as in :func:`~analysis.theory.gap_identity.nodes`.
     Raises:
         ValueError: no row of this experiment, or too few seeds.
     """
     mine = [row for row in rows if row.experiment == EXPERIMENT]
     if not mine:
-        raise ValueError("no rows of gap; run analysis.gap first.")
+        raise ValueError("no rows of gap; run analysis.theory.gap first.")
     names = list(dict.fromkeys(row.distribution for row in mine))
     sides = [identity(mine, name, count) for name in names]
     losses = [row for row in mine if row.metric == OBSERVATION and row.start in _LOOKS]

@@ -28,7 +28,7 @@ def draw_inversion(rows: Sequence[Row]) -> Figure:
     """
     rows = [row for row in rows if row.experiment == "inversion"]
     if not rows:
-        raise ValueError("no rows of inversion; run analysis.inversion first.")
+        raise ValueError("no rows of inversion; run analysis.theory.inversion first.")
     with paper_style("inversion"):
         figure = Figure(figsize=(10.4, 7.4), layout="constrained")
         axes = figure.subplots(2, 2).ravel()

@@ -9,11 +9,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
-from analysis.known_thresholds import CASES
-from analysis.planted_curve import BAYES, OBSERVATION
 from analysis.plots.phases import mark_phases
 from analysis.plots.style import BLUE, GREEN, GREY, VERMILION, headline, note, paper_style
 from analysis.rows import Row
+from analysis.theory.known_thresholds import CASES
+from analysis.theory.planted_curve import BAYES, OBSERVATION
 
 EXPERIMENT, EQUALITIES = "leak", "latents_in_largest_classes"
 _LOOKS = {"random": (VERMILION, "o", 4.0, "belief propagation, random start"), None: (BLUE, "s", 6.0, "Bayes")}
@@ -31,7 +31,7 @@ def draw_leak(rows: Sequence[Row]) -> Figure:
     """
     mine = [row for row in rows if row.experiment == EXPERIMENT and row.degree is not None]
     if not mine:
-        raise ValueError("no rows of leak; run analysis.leak first.")
+        raise ValueError("no rows of leak; run analysis.theory.leak first.")
     names = list(dict.fromkeys(row.distribution for row in mine))
     with paper_style(EXPERIMENT):
         figure = Figure(figsize=(0.8 + 3.1 * len(names), 7.4), layout="constrained")

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from analysis.likelihood_gap import GAP
+from analysis.networks.likelihood_gap import GAP
 from analysis.plots.style import BLUE, CONTROL, GREEN, GREY, INK, ORANGE, PURPLE, VERMILION, headline, note, paper_style
 from analysis.rows import Row, combine_seeds
 
@@ -28,7 +28,7 @@ def draw_likelihood_gap(rows: Sequence[Row]) -> Figure:
     """
     rows = [row for row in rows if row.experiment == "likelihood_gap" and row.metric == GAP]
     if not rows:
-        raise ValueError("no likelihood gap among the rows; measure one with analysis.likelihood_gap first.")
+        raise ValueError("no likelihood gap among the rows; measure one with analysis.networks.likelihood_gap first.")
     names = list(dict.fromkeys(row.distribution for row in rows))
     models = list(dict.fromkeys(row.model for row in rows if row.model != CONTROL))
     models += [CONTROL] if any(row.model == CONTROL for row in rows) else []

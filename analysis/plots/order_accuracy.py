@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, NullLocator
 
-from analysis.order_accuracy import AGREEMENT, NaiveLines
+from analysis.networks.order_accuracy import AGREEMENT, NaiveLines
 from analysis.plots.style import BLUE, CONTROL, GREEN, GREY, INK, ORANGE, PURPLE, VERMILION, headline, note, paper_style
 from analysis.rows import Row, combine_seeds
 

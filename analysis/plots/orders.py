@@ -32,7 +32,7 @@ def draw_orders(rows: Sequence[Row], floor: float, distribution: str = "NAE-SAT"
     """
     rows = combine_seeds([r for r in rows if r.experiment == "orders" and r.distribution == distribution])
     if not rows:
-        raise ValueError(f"no rows of orders on {distribution}; run analysis.orders first.")
+        raise ValueError(f"no rows of orders on {distribution}; run analysis.theory.orders first.")
     with paper_style("orders"):
         figure = Figure(figsize=(11.4, 4.0), layout="constrained")
         axes = figure.subplots(1, 3, width_ratios=[1, 1, 0.8])

@@ -30,7 +30,7 @@ def draw_overlap(rows: Sequence[Row], thresholds: Mapping[str, Mapping[str, floa
     """
     means = combine_seeds([row for row in rows if row.experiment == "overlap" and row.metric == "overlap"])
     if not means:
-        raise ValueError("no rows of overlap; run analysis.overlap first.")
+        raise ValueError("no rows of overlap; run analysis.theory.overlap first.")
     names = list(dict.fromkeys(row.distribution for row in means))
     with paper_style("overlap"):
         figure = Figure(figsize=(0.9 + 3.9 * len(names), 3.7), layout="constrained")

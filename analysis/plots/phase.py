@@ -9,11 +9,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
-from analysis.known_thresholds import CASES
-from analysis.planted_curve import BAYES, LATENT, OBSERVATION, PROPAGATION, RELABELLED
 from analysis.plots.phases import mark_phases
 from analysis.plots.style import BLUE, GREEN, GREY, VERMILION, paper_style
 from analysis.rows import Row, combine_seeds
+from analysis.theory.known_thresholds import CASES
+from analysis.theory.planted_curve import BAYES, LATENT, OBSERVATION, PROPAGATION, RELABELLED
 
 LARGE, SMALL = "phase", "phase_small"
 _COLUMNS = 4
@@ -39,7 +39,7 @@ def draw_phase(rows: Sequence[Row]) -> Figure:
     """
     mine = [row for row in rows if row.experiment == LARGE and row.degree is not None]
     if not mine:
-        raise ValueError("no rows of phase; run analysis.phase first.")
+        raise ValueError("no rows of phase; run analysis.theory.phase first.")
     names = list(dict.fromkeys(row.distribution for row in mine))
     lines = -(-(len(names) + 1) // _COLUMNS)  # the legend takes one place
     with paper_style(LARGE):
@@ -67,7 +67,7 @@ def draw_phase_small(rows: Sequence[Row]) -> Figure:
     """
     mine = combine_seeds([row for row in rows if row.experiment == SMALL and row.degree is not None])
     if not mine:
-        raise ValueError("no rows of phase_small; run analysis.phase first.")
+        raise ValueError("no rows of phase_small; run analysis.theory.phase first.")
     names = list(dict.fromkeys(row.distribution for row in mine))
     columns = [(at, metric) for at in (0.0, 1.0) for metric in (OBSERVATION, LATENT)]
     titles = (

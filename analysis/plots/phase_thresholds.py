@@ -12,7 +12,7 @@ from matplotlib.patches import Patch
 
 from analysis.plots.style import INK, PALE, SKY, VERMILION, paper_style
 from analysis.rows import Row
-from analysis.threshold_summary import Phases, phases
+from analysis.theory.threshold_summary import Phases, phases
 
 _LEFT, _RIGHT = 0.75, 2.4
 _HALF = 0.33

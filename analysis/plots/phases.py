@@ -6,8 +6,8 @@ import math
 
 from matplotlib.axes import Axes
 
-from analysis.known_thresholds import Case
 from analysis.plots.style import GREY, ORANGE
+from analysis.theory.known_thresholds import Case
 
 _HARD = 0.13  # opacity: the curves and the grid stay visible
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
-from analysis.order_accuracy import AGREEMENT
+from analysis.networks.order_accuracy import AGREEMENT
 from analysis.plots.style import GREEN, GREY, VERMILION, headline, paper_style
 from analysis.rows import Row, combine_seeds
 

@@ -8,22 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
-from analysis.plots.style import (
-    BLUE,
-    CONTROL,
-    GREEN,
-    GREY,
-    INK,
-    ORANGE,
-    PURPLE,
-    SKY,
-    VERMILION,
-    headline,
-    note,
-    paper_style,
-)
-from analysis.rows import Row, combine_seeds
-from analysis.sampler_rules import (
+from analysis.planning.sampler_rules import (
     BOUND,
     CALLS,
     CURVE,
@@ -45,6 +30,21 @@ from analysis.sampler_rules import (
     TOTAL_VARIATION,
     TWO_CALLS,
 )
+from analysis.plots.style import (
+    BLUE,
+    CONTROL,
+    GREEN,
+    GREY,
+    INK,
+    ORANGE,
+    PURPLE,
+    SKY,
+    VERMILION,
+    headline,
+    note,
+    paper_style,
+)
+from analysis.rows import Row, combine_seeds
 
 _LOOKS: dict[str, tuple[str, str, str]] = {
     RANDOM: (VERMILION, "o", "-"),
@@ -87,7 +87,7 @@ def draw_samplers(
     means = [row for row in means if row.swept != ONE_PER_CALL and row.decoder in _LOOKS]
     names = list(dict.fromkeys(row.distribution for row in means))
     if not names:
-        raise ValueError(f"no rows of samplers with the model {model!r}; run analysis.samplers first.")
+        raise ValueError(f"no rows of samplers with the model {model!r}; run analysis.planning.samplers first.")
     with paper_style("samplers"):
         figure = Figure(figsize=(0.9 + 3.4 * len(names), 0.9 + 2.9 * len(metrics)), layout="constrained")
         grid = figure.subplots(len(metrics), len(names), squeeze=False, sharex="col", sharey="row")
@@ -117,7 +117,7 @@ def draw_imperfection(rows: Sequence[Row]) -> Figure:
     means = combine_seeds([r for r in rows if r.experiment == EXPERIMENT and r.swept == STRENGTH])
     names = list(dict.fromkeys(row.distribution for row in means))
     if not names:
-        raise ValueError("no rows of samplers with errors of growing strength; run analysis.samplers first.")
+        raise ValueError("no rows of samplers with errors of growing strength; run analysis.planning.samplers first.")
     lines = [
         ("everywhere", TOTAL_VARIATION, "errors everywhere:\ntotal variation"),
         ("everywhere", OFF_SUPPORT, "errors everywhere:\nmass off the support"),

@@ -30,7 +30,7 @@ def draw_slabs(rows: Sequence[Row]) -> Figure:
     means = combine_seeds([row for row in rows if row.experiment == "slabs"])
     names = list(dict.fromkeys(row.distribution for row in means if row.model == "state evolution"))
     if not names:
-        raise ValueError("no rows of state evolution of slabs; run analysis.slabs first.")
+        raise ValueError("no rows of state evolution of slabs; run analysis.theory.slabs first.")
     lines = -(-len(names) // _COLUMNS)
     with paper_style("slabs"):
         figure = Figure(figsize=(3.2 * _COLUMNS, 0.8 + 2.75 * lines), layout="constrained")

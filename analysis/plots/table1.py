@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, NullLocator
 
-from analysis.order_accuracy import AGREEMENT
+from analysis.networks.order_accuracy import AGREEMENT
 from analysis.paper_numbers import TABLE_1
 from analysis.plots.style import (
     BLUE,

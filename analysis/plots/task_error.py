@@ -14,9 +14,9 @@ from matplotlib.image import AxesImage
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+from analysis.networks.task_error import KL, SQUARED
 from analysis.plots.style import BLUE, CONTROL, INK, PALE, VERMILION, headline, note, paper_style
 from analysis.rows import Role, Row, combine_seeds
-from analysis.task_error import KL, SQUARED
 
 _COLOURS: dict[Role, str] = {"latent": VERMILION, "observation": BLUE}
 _COLOUR_MAP = seaborn.color_palette("mako", as_cmap=True)

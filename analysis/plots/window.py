@@ -32,7 +32,7 @@ def draw_window(rows: Sequence[Row], marks: Mapping[str, float]) -> Figure:
     """
     window, revealed = ([row for row in rows if row.experiment == name] for name in ("window", "revealed"))
     if not window or not revealed:
-        raise ValueError("no rows of window or none of revealed; run analysis.window first.")
+        raise ValueError("no rows of window or none of revealed; run analysis.theory.window first.")
     with paper_style("window"):
         figure = Figure(figsize=(12.6, 4.4), layout="constrained")
         axes = figure.subplots(1, 3, width_ratios=[1, 1, 1.25])

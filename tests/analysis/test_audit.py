@@ -10,18 +10,21 @@ import numpy as np
 import pytest
 import torch
 
-from analysis import audit, audit_loss, audit_unit, audit_windows
-from analysis.audit import CLAIMS, AuditExperiment, save_findings
-from analysis.audit import audit as judge_all
-from analysis.audit_claim import Claim, Evidence, Measured, Source, exact, settle
-from analysis.audit_claims_table import PRINTED
-from analysis.audit_controls import CONTROLS
-from analysis.audit_evidence import COMPUTED, read_csv, recorded
-from analysis.audit_exact import balanced_channel
-from analysis.audit_loss import LossUnit
-from analysis.audit_page import number, terminal_table
-from analysis.audit_plans import OVERLAPS, plans
-from analysis.audit_rules import (
+from analysis.audit import experiment as audit
+from analysis.audit import loss as audit_loss
+from analysis.audit import unit as audit_unit
+from analysis.audit import windows as audit_windows
+from analysis.audit.claim import Claim, Evidence, Measured, Source, exact, settle
+from analysis.audit.claims_table import PRINTED
+from analysis.audit.controls import CONTROLS
+from analysis.audit.evidence import COMPUTED, read_csv, recorded
+from analysis.audit.exact import balanced_channel
+from analysis.audit.experiment import CLAIMS, AuditExperiment, save_findings
+from analysis.audit.experiment import audit as judge_all
+from analysis.audit.loss import LossUnit
+from analysis.audit.page import number, terminal_table
+from analysis.audit.plans import OVERLAPS, plans
+from analysis.audit.rules import (
     Judgement,
     above,
     all_of,
@@ -34,17 +37,17 @@ from analysis.audit_rules import (
     steady,
     two_sided,
 )
-from analysis.audit_sampled import Hash
-from analysis.audit_unit import MeasurementUnit
-from analysis.audit_windows import EventsUnit, nonempty_share, slab_event
-from analysis.identity import KINDS, IdentityUnit
-from analysis.planted_curve import CurveUnit
+from analysis.audit.sampled import Hash
+from analysis.audit.unit import MeasurementUnit
+from analysis.audit.windows import EventsUnit, nonempty_share, slab_event
 from analysis.report import Report, Section, TableItem, render
 from analysis.rows import Row, write_csv
-from analysis.threshold_cases import CASES
-from lo_theory.ensemble import Ensemble
+from analysis.theory.identity import KINDS, IdentityUnit
+from analysis.theory.planted_curve import CurveUnit
+from analysis.theory.threshold_cases import CASES
 from lo_theory.estimate import Estimate
-from lo_theory.thresholds import is_balanced
+from lo_theory.phases.ensemble import Ensemble
+from lo_theory.phases.thresholds import is_balanced
 
 EXACT_CLAIMS = {
     "loss sign": "fails", "loss sign, corrected": "holds", "bound": "fails", "bound, corrected": "holds",

@@ -11,12 +11,12 @@ import pytest
 import torch
 from scipy.special import entr
 
-from analysis import bayes
-from analysis.bayes import BayesExperiment, BayesUnit, expected_loss
 from analysis.plots import draw_bayes
+from analysis.theory import bayes
+from analysis.theory.bayes import BayesExperiment, BayesUnit, expected_loss
 from generators.families import nae_sat
-from lo_theory.elimination import EliminatedPosterior
-from lo_theory.posterior import EnumeratedPosterior
+from lo_theory.posteriors.elimination import EliminatedPosterior
+from lo_theory.posteriors.posterior import EnumeratedPosterior
 
 COIN, OBSERVATION = math.log(2), float(entr(0.75) + entr(0.25))
 SMALL = BayesUnit(n_latents=5, n_observations=9, samples=40, structures=2, shares=(0.25, 0.5, 1.0))

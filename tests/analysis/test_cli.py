@@ -20,7 +20,7 @@ from analysis import cli
 from analysis.commands.sample import Rule
 from analysis.commands.workspace import load_model
 from generators import LODistribution, nae_sat, read_dataset
-from lo_theory.checkpoint import load_checkpoint
+from lo_theory.learning.checkpoint import load_checkpoint
 
 ROOT = Path(__file__).resolve().parents[2]
 FAMILY = ("nae-sat", "--n-latents", "4", "--n-observations", "6")

@@ -11,14 +11,14 @@ import pytest
 import torch
 from PIL import Image
 
-from analysis.film import Layout, film, sequence_layout
-from analysis.film_files import film_gif, film_page, write_film
-from analysis.film_terminal import play, render
+from analysis.planning.film import Layout, film, sequence_layout
+from analysis.planning.film_files import film_gif, film_page, write_film
+from analysis.planning.film_terminal import play, render
 from generators import nae_sat
-from lo_theory.decoder import margin, path_planning
-from lo_theory.decoding import decode
 from lo_theory.oracle import PosteriorDenoiser
-from lo_theory.posterior import EnumeratedPosterior
+from lo_theory.posteriors.posterior import EnumeratedPosterior
+from lo_theory.samplers.decoder import margin, path_planning
+from lo_theory.samplers.decoding import decode
 
 NAE = nae_sat(3, 5, structure_seed=0)
 TRUTH = PosteriorDenoiser(EnumeratedPosterior(NAE))

@@ -10,8 +10,8 @@ import pytest
 import torch
 from matplotlib.figure import Figure
 
-from analysis import forward_hash
-from analysis.forward_hash import COIN, EXPERIMENT, OBSERVATION_NATS, ForwardHashUnit, forward_hash_units
+from analysis.networks import forward_hash
+from analysis.networks.forward_hash import COIN, EXPERIMENT, OBSERVATION_NATS, ForwardHashUnit, forward_hash_units
 from analysis.plots import draw_forward_hash
 from analysis.rows import Row
 from analysis.units import finish

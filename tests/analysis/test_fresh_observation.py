@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analysis.fresh_observation import fresh_scopes, latent_nats, observation_nats, symmetrised
-from analysis.known_thresholds import CASES
+from analysis.theory.fresh_observation import fresh_scopes, latent_nats, observation_nats, symmetrised
+from analysis.theory.known_thresholds import CASES
 from generators.planted import PlantedInstance
 
 

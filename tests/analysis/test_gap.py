@@ -11,14 +11,14 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analysis import gap
-from analysis.gap import GapExperiment
-from analysis.gap_identity import POPULATION, Measured, PopulationUnit, identity, interval, nodes, z_score
-from analysis.known_thresholds import CASES
-from analysis.planted_curve import BAYES, CONVERGED, OBSERVATION, PHI, REFUSED, CurveUnit
 from analysis.plots.gap import draw_gap
 from analysis.rows import Row
-from lo_theory.thresholds import constraint_information, first_moment_degree
+from analysis.theory import gap
+from analysis.theory.gap import GapExperiment
+from analysis.theory.gap_identity import POPULATION, Measured, PopulationUnit, identity, interval, nodes, z_score
+from analysis.theory.known_thresholds import CASES
+from analysis.theory.planted_curve import BAYES, CONVERGED, OBSERVATION, PHI, REFUSED, CurveUnit
+from lo_theory.phases.thresholds import constraint_information, first_moment_degree
 
 TINY = CurveUnit(
     experiment="gap", case="2-in-4", asked="both", seed=0, n_latents=800, degrees=(3.0,), iterations=150, fresh=10_000

@@ -15,17 +15,17 @@ from pathlib import Path
 
 import pytest
 
-from analysis import forward_hash, hardness, hardness_checks, learners
 from analysis.cli import main
-from analysis.forward_hash import ForwardHashUnit
-from analysis.hardness import HardnessExperiment
-from analysis.likelihood_gap import GAP
-from analysis.order_accuracy import AGREEMENT, WHOLE
+from analysis.networks import forward_hash, hardness, hardness_checks, learners
+from analysis.networks.forward_hash import ForwardHashUnit
+from analysis.networks.hardness import HardnessExperiment
+from analysis.networks.likelihood_gap import GAP
+from analysis.networks.order_accuracy import AGREEMENT, WHOLE
+from analysis.networks.task_error import KL, SQUARED
 from analysis.plots.style import CONTROL
 from analysis.rows import Row
 from analysis.scales import DISTRIBUTIONS, SCALES, Scale, Setting
 from analysis.store import RowStore
-from analysis.task_error import KL, SQUARED
 
 ROOT = Path(__file__).resolve().parents[2]
 SIZES = Setting(

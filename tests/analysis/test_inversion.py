@@ -8,11 +8,11 @@ import re
 import pytest
 import torch
 
-from analysis import attack_unit, inversion
-from analysis.attack_unit import BITS, KNOWN_BITS, PLANTED, RATE, SECONDS, SOLVED, InversionUnit
-from analysis.attacks import FORMULAS, HashAttack, ParityAttack, SatAttack
-from analysis.inversion import InversionExperiment
 from analysis.plots.inversion import draw_inversion
+from analysis.theory import attack_unit, inversion
+from analysis.theory.attack_unit import BITS, KNOWN_BITS, PLANTED, RATE, SECONDS, SOLVED, InversionUnit
+from analysis.theory.attacks import FORMULAS, HashAttack, ParityAttack, SatAttack
+from analysis.theory.inversion import InversionExperiment
 
 CPU = torch.device("cpu")
 

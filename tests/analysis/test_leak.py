@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 import torch
 
-from analysis import leak
-from analysis.known_thresholds import CASES
-from analysis.leak import (
+from analysis.plots.leak import EQUALITIES, draw_leak
+from analysis.theory import leak
+from analysis.theory.known_thresholds import CASES
+from analysis.theory.leak import (
     SATISFIED_DEGREES,
     LeakExperiment,
     LeakUnit,
@@ -18,10 +19,9 @@ from analysis.leak import (
     satisfied_rate,
     share_in_largest,
 )
-from analysis.planted_curve import OBSERVATION, OVERLAP
-from analysis.plots.leak import EQUALITIES, draw_leak
+from analysis.theory.planted_curve import OBSERVATION, OVERLAP
 from generators.planted import PlantedInstance
-from lo_theory.thresholds import first_moment_degree
+from lo_theory.phases.thresholds import first_moment_degree
 
 TINY = LeakUnit(case="NAE-3, m = 3", seed=0, n_latents=200, degrees=(2.0,), iterations=30, fresh=500)
 

@@ -8,18 +8,26 @@ import numpy as np
 import pytest
 import torch
 
-from analysis import learners
-from analysis.learners import GapUnit, LearnerUnit, PlanningUnit, learner_units, masked_denoiser, order_of, train_unit
-from analysis.likelihood_gap import GAP
+from analysis.networks import learners
+from analysis.networks.learners import (
+    GapUnit,
+    LearnerUnit,
+    PlanningUnit,
+    learner_units,
+    masked_denoiser,
+    order_of,
+    train_unit,
+)
+from analysis.networks.likelihood_gap import GAP
 from analysis.plots.style import CONTROL
 from analysis.scales import DISTRIBUTIONS, SCALES, Scale, Setting
 from analysis.store import unit_key
 from analysis.units import finish
 from generators import LODistribution, nae_sat
 from lo_theory import AutoregressiveObjective, MaskedDenoiser, PosteriorDenoiser
-from lo_theory.checkpoint import load_checkpoint
-from lo_theory.flops import training_flops
-from lo_theory.objective import MaskedObjective
+from lo_theory.learning.checkpoint import load_checkpoint
+from lo_theory.learning.flops import training_flops
+from lo_theory.learning.objective import MaskedObjective
 
 SIZES = Setting(
     n_latents=4, n_observations=6, layers=1, width=16, heads=2, steps=4, batch_size=8, test_rows=16, task_samples=12,

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from analysis.likelihood_gap import chain_nats, likelihood_gap, order_averaged_nats
+from analysis.networks.likelihood_gap import chain_nats, likelihood_gap, order_averaged_nats
 from analysis.rows import Subject
 from generators.distribution import LODistribution
 from generators.named import nae
@@ -17,7 +17,7 @@ from generators.predicate import Predicate
 from lo_theory.likelihood import RowNats, monte_carlo_nelbo
 from lo_theory.oracle import PosteriorDenoiser
 from lo_theory.orders import reverse
-from lo_theory.posterior import EnumeratedPosterior
+from lo_theory.posteriors.posterior import EnumeratedPosterior
 
 SCOPES = np.array([[0, 1, 2], [1, 2, 3], [0, 2, 3]])
 NOISY = LODistribution(np.array([0.3, 0.7]), 4, (Noisy(Predicate(nae(3), SCOPES), 0.1),))

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from analysis.order_accuracy import (
+from analysis.networks.order_accuracy import (
     AGREEMENT,
     WHOLE,
     clustered_interval,
@@ -24,7 +24,7 @@ from generators.noise import Noisy
 from generators.predicate import Predicate
 from lo_theory.estimate import wilson_interval
 from lo_theory.oracle import PosteriorDenoiser
-from lo_theory.posterior import EnumeratedPosterior
+from lo_theory.posteriors.posterior import EnumeratedPosterior
 
 SCOPES = np.array([[0, 1, 2], [1, 2, 3], [0, 2, 3], [3, 1, 0]])
 FAIR = np.array([0.5, 0.5])

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 import torch
 
-from analysis import identity, orders
-from analysis.identity import ERROR, KINDS, IdentityUnit, random_distribution, tokens_nats
-from analysis.learners import MDM
-from analysis.orders import CUMULATED, LARGEST, OVER_ORDERS, SHOWN, SMALLEST, TOTAL, OrdersExperiment, OrdersUnit
+from analysis.networks.learners import MDM
 from analysis.plots.orders import draw_orders
 from analysis.plots.style import CONTROL
 from analysis.scales import SCALES, Setting
+from analysis.theory import identity, orders
+from analysis.theory.identity import ERROR, KINDS, IdentityUnit, random_distribution, tokens_nats
+from analysis.theory.orders import CUMULATED, LARGEST, OVER_ORDERS, SHOWN, SMALLEST, TOTAL, OrdersExperiment, OrdersUnit
 
 CPU = torch.device("cpu")
 TINY = Setting(n_latents=4, n_observations=6, layers=1, width=16, heads=2, steps=5, test_rows=20)

@@ -7,10 +7,10 @@ from dataclasses import replace
 import pytest
 import torch
 
-from analysis import overlap
-from analysis.overlap import CONVERGED, OVERLAP, PANELS, OverlapExperiment, OverlapUnit, ensemble_of, thresholds
 from analysis.plots import draw_overlap
-from lo_theory.thresholds import paper_degree
+from analysis.theory import overlap
+from analysis.theory.overlap import CONVERGED, OVERLAP, PANELS, OverlapExperiment, OverlapUnit, ensemble_of, thresholds
+from lo_theory.phases.thresholds import paper_degree
 
 TINY = OverlapUnit(shown="both", seed=0, n_latents=300, iterations=200, degrees=(1.0, 20.0))
 

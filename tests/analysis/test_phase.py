@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 import torch
 
-from analysis import phase
-from analysis.known_thresholds import CASES
-from analysis.phase import PhaseExperiment
-from analysis.phase_sizes import DEGREES, SmallSize
-from analysis.phase_small import MDM, Network, SmallUnit, losses, protocol
-from analysis.planted_curve import BAYES, LATENT, OBSERVATION, PROPAGATION, CurveUnit
 from analysis.plots.phase import draw_phase, draw_phase_small
-from lo_theory.exact import exact_posterior
-from lo_theory.thresholds import constraint_information, first_moment_degree, kesten_stigum_degree
+from analysis.theory import phase
+from analysis.theory.known_thresholds import CASES
+from analysis.theory.phase import PhaseExperiment
+from analysis.theory.phase_sizes import DEGREES, SmallSize
+from analysis.theory.phase_small import MDM, Network, SmallUnit, losses, protocol
+from analysis.theory.planted_curve import BAYES, LATENT, OBSERVATION, PROPAGATION, CurveUnit
+from lo_theory.phases.thresholds import constraint_information, first_moment_degree, kesten_stigum_degree
+from lo_theory.posteriors.exact import exact_posterior
 
 NETWORK = Network(steps=3, layers=1, width=16, heads=2, batch_size=8)
 TINY = SmallUnit(

@@ -8,15 +8,15 @@ import math
 import pytest
 import torch
 
-from analysis import phase_thresholds
-from analysis.phase_thresholds import SIZES, PhaseScale, PhaseUnit, ThresholdsExperiment, algebraic
 from analysis.plots.phase_thresholds import draw_phase_thresholds
 from analysis.store import unit_key
-from analysis.threshold_cases import CASES
-from analysis.threshold_report import threshold_checks
-from analysis.threshold_summary import AREA, BETHE, CONTINUOUS, GAP, KESTEN_STIGUM, MAGNETISATION, phases, sigmas
-from lo_theory.condensation import Effort
-from lo_theory.thresholds import first_moment_degree, has_proven_gap, is_balanced, kesten_stigum_degree
+from analysis.theory import phase_thresholds
+from analysis.theory.phase_thresholds import SIZES, PhaseScale, PhaseUnit, ThresholdsExperiment, algebraic
+from analysis.theory.threshold_cases import CASES
+from analysis.theory.threshold_report import threshold_checks
+from analysis.theory.threshold_summary import AREA, BETHE, CONTINUOUS, GAP, KESTEN_STIGUM, MAGNETISATION, phases, sigmas
+from lo_theory.phases.condensation import Effort
+from lo_theory.phases.thresholds import first_moment_degree, has_proven_gap, is_balanced, kesten_stigum_degree
 
 TINY = Effort(size=150, burn_in=15, sweeps=30, patience=60, resolution=0.03, points=3, nodes=4)
 

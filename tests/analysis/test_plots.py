@@ -11,7 +11,7 @@ import pytest
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 
-from analysis.order_accuracy import NaiveLines
+from analysis.networks.order_accuracy import NaiveLines
 from analysis.plots import draw_likelihood_gap, draw_order_accuracy, draw_task_error, save_figure
 from analysis.plots.task_error import latent_excess
 from analysis.rows import Row

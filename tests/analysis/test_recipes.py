@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from analysis import recipes
-from analysis.learners import masked_objective
+from analysis.networks.learners import masked_objective
+from analysis.planning import recipes
+from analysis.planning.recipes import BASE, CHANGES, RecipesExperiment
 from analysis.plots.recipes import draw_recipes
-from analysis.recipes import BASE, CHANGES, RecipesExperiment
 from analysis.scales import Setting
-from lo_theory.objective import Curriculum, likelihood, per_mask
+from lo_theory.learning.objective import Curriculum, likelihood, per_mask
 
 TINY = Setting(n_latents=3, n_observations=5, steps=2, width=16, heads=2, generated=20)
 

@@ -8,10 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from analysis import samplers
-from analysis.plots.samplers import draw_imperfection, draw_samplers
-from analysis.plots.style import CONTROL, SavedFigure
-from analysis.sampler_rules import (
+from analysis.planning import samplers
+from analysis.planning.sampler_rules import (
     BOUND,
     CALLS,
     CURVE,
@@ -30,9 +28,11 @@ from analysis.sampler_rules import (
     small_distribution,
     step_grid,
 )
-from analysis.samplers import ExactUnit, ImperfectionUnit, Instance, NoisedUnit, SamplersExperiment
-from analysis.samplers_report import samplers_report
-from lo_theory.information_curve import exact_curve
+from analysis.planning.samplers import ExactUnit, ImperfectionUnit, Instance, NoisedUnit, SamplersExperiment
+from analysis.planning.samplers_report import samplers_report
+from analysis.plots.samplers import draw_imperfection, draw_samplers
+from analysis.plots.style import CONTROL, SavedFigure
+from lo_theory.samplers.information_curve import exact_curve
 
 BINARY = Instance(kind="NAE-SAT", n_latents=3, n_observations=2)
 TERNARY = Instance(kind="hash of three symbols", n_latents=2, n_observations=3)

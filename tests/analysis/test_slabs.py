@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 import torch
 
-from analysis import slabs
 from analysis.plots.slabs import draw_slabs
-from analysis.slabs import (
+from analysis.theory import slabs
+from analysis.theory.slabs import (
     AMP,
     NO_TEACHER,
     OVERLAP,
@@ -19,9 +19,9 @@ from analysis.slabs import (
     amp_densities,
     panel_name,
 )
-from analysis.slabs_report import evolution_value, slabs_checks
-from lo_theory.slab_evolution import Slabs
-from lo_theory.slab_thresholds import slab_thresholds
+from analysis.theory.slabs_report import evolution_value, slabs_checks
+from lo_theory.phases.slab_evolution import Slabs
+from lo_theory.phases.slab_thresholds import slab_thresholds
 
 LINE = SlabEvolutionUnit(width=1.0, shown="both", points=12)
 TINY = SlabAmpUnit(width=1.0, shown="both", seed=0, n_latents=400, iterations=100, densities=(0.5, 1.2, 2.2))

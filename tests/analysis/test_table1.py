@@ -7,13 +7,21 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from analysis.order_accuracy import AGREEMENT, WHOLE
+from analysis.networks.order_accuracy import AGREEMENT, WHOLE
+from analysis.planning.table1 import (
+    DISTINCT,
+    PAPER_SIZES,
+    TABLE1_SCALES,
+    Table1Scale,
+    Table1Unit,
+    _distinct_share,
+    table1_units,
+)
+from analysis.planning.table1_report import Table1Experiment, table1_checks
+from analysis.planning.table1_rules import adaptive_rules, budgeted_rules
 from analysis.plots.style import CONTROL
 from analysis.plots.table1 import draw_table1
 from analysis.scales import Setting
-from analysis.table1 import DISTINCT, PAPER_SIZES, TABLE1_SCALES, Table1Scale, Table1Unit, _distinct_share, table1_units
-from analysis.table1_report import Table1Experiment, table1_checks
-from analysis.table1_rules import adaptive_rules, budgeted_rules
 from analysis.units import finish
 
 TINY = Setting(n_latents=3, n_observations=7, steps=2, layers=1, width=16, heads=2, batch_size=8, generated=60)

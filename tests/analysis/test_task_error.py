@@ -12,8 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from analysis.rows import Subject
-from analysis.task_error import (
+from analysis.networks.task_error import (
     INFINITE,
     KL,
     KL_BACKWARDS,
@@ -25,11 +24,12 @@ from analysis.task_error import (
     paper_task_error,
     task_error,
 )
+from analysis.rows import Subject
 from generators.distribution import LODistribution
 from generators.named import nae
 from generators.predicate import Predicate
 from lo_theory.oracle import PosteriorDenoiser
-from lo_theory.posterior import EnumeratedPosterior
+from lo_theory.posteriors.posterior import EnumeratedPosterior
 
 SCOPES = np.array([[0, 1, 2], [1, 2, 3], [0, 2, 3]])
 DISTRIBUTION = LODistribution(np.array([0.5, 0.5]), 4, (Predicate(nae(3), SCOPES),), np.array([6, 0, 5, 2, 1, 3, 4]))

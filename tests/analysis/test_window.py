@@ -7,12 +7,12 @@ from dataclasses import replace
 import pytest
 import torch
 
-from analysis import window
-from analysis.known_thresholds import CASES
 from analysis.plots.window import draw_window
-from analysis.revealed import CONVERGED, FREE_ENTROPY, OVERLAP, RevealedUnit
-from analysis.window import WindowExperiment, coexistence, marks
-from analysis.window_units import DRAWN, EXACT, LIMIT, SHARE, SILENT, STEPS, WindowUnit, window_of
+from analysis.theory import window
+from analysis.theory.known_thresholds import CASES
+from analysis.theory.revealed import CONVERGED, FREE_ENTROPY, OVERLAP, RevealedUnit
+from analysis.theory.window import WindowExperiment, coexistence, marks
+from analysis.theory.window_units import DRAWN, EXACT, LIMIT, SHARE, SILENT, STEPS, WindowUnit, window_of
 
 CPU = torch.device("cpu")
 TINY = RevealedUnit(case="2-in-4", revealed=0.02, degrees=(4.2,), n_latents=1500, iterations=150, seed=0)

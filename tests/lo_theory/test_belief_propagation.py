@@ -17,9 +17,11 @@ from generators.families import nae_sat, predicate_csp
 from generators.noise import Noisy
 from generators.planted import PlantedEnsemble
 from generators.predicate import Predicate
-from lo_theory.absent_tuples import AbsentTuples
-from lo_theory.belief_posterior import BeliefPropagationPosterior, Convergence
-from lo_theory.belief_propagation import (
+from lo_theory.denoiser import Denoiser
+from lo_theory.oracle import PosteriorDenoiser
+from lo_theory.phases.absent_tuples import AbsentTuples
+from lo_theory.phases.belief_posterior import BeliefPropagationPosterior, Convergence
+from lo_theory.phases.belief_propagation import (
     Settings,
     overlap,
     perturbed_messages,
@@ -28,12 +30,10 @@ from lo_theory.belief_propagation import (
     propagate,
     random_messages,
 )
-from lo_theory.denoiser import Denoiser
-from lo_theory.ensemble import Ensemble
-from lo_theory.factor_graph import planted_graph
-from lo_theory.oracle import PosteriorDenoiser
-from lo_theory.posterior import EnumeratedPosterior, ImpossibleEvidence
-from lo_theory.thresholds import is_balanced
+from lo_theory.phases.ensemble import Ensemble
+from lo_theory.phases.factor_graph import planted_graph
+from lo_theory.phases.thresholds import is_balanced
+from lo_theory.posteriors.posterior import EnumeratedPosterior, ImpossibleEvidence
 
 UNDAMPED = Settings(damping=0.0, tolerance=1e-13, max_iterations=100)
 UNIFORM = np.array([0.5, 0.5])

@@ -9,10 +9,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lo_theory.blocks import in_blocks
-from lo_theory.confidence_reveal import confidence_threshold
-from lo_theory.reveal import RevealRule, binomial, counted, independent, k_per_step, one_per_step, scheduled
-from lo_theory.situation import Situation
+from lo_theory.samplers.blocks import in_blocks
+from lo_theory.samplers.confidence_reveal import confidence_threshold
+from lo_theory.samplers.reveal import RevealRule, binomial, counted, independent, k_per_step, one_per_step, scheduled
+from lo_theory.samplers.situation import Situation
 
 BY_TOKEN = {"one": one_per_step(), "two": k_per_step(2), "all": k_per_step(99), "threshold": confidence_threshold(0.9)}
 BY_STEP = {

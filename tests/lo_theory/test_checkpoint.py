@@ -10,7 +10,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from lo_theory.checkpoint import (
+from lo_theory.learning.checkpoint import (
     Checkpoint,
     load_checkpoint,
     load_network,
@@ -19,7 +19,7 @@ from lo_theory.checkpoint import (
     restore_network,
     save_checkpoint,
 )
-from lo_theory.network import NetworkConfig, Transformer
+from lo_theory.learning.network import NetworkConfig, Transformer
 
 CONFIG = NetworkConfig(length=5, vocabulary=2, layers=1, width=8, heads=2)
 

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from generators import named
-from lo_theory import condensation
-from lo_theory.condensation import (
+from lo_theory.estimate import mean_estimate
+from lo_theory.phases import condensation
+from lo_theory.phases.condensation import (
     Effort,
     affordable_size,
     area_free_entropy,
@@ -23,9 +24,8 @@ from lo_theory.condensation import (
     spinodal_bracket,
     spinodal_interval,
 )
-from lo_theory.ensemble import Ensemble
-from lo_theory.estimate import mean_estimate
-from lo_theory.thresholds import first_moment_degree
+from lo_theory.phases.ensemble import Ensemble
+from lo_theory.phases.thresholds import first_moment_degree
 
 XOR = Ensemble.from_table(named.parity(3))
 EXACT_SPINODAL, EXACT_CONDENSATION = 2.45541, 2.75381

@@ -10,8 +10,13 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lo_theory.confidence_reveal import answer_divergence, confidence_threshold, entropy_bounded, stable_and_confident
-from lo_theory.situation import Situation
+from lo_theory.samplers.confidence_reveal import (
+    answer_divergence,
+    confidence_threshold,
+    entropy_bounded,
+    stable_and_confident,
+)
+from lo_theory.samplers.situation import Situation
 
 V = 3
 RULES = {

@@ -13,13 +13,13 @@ from generators.distribution import LODistribution
 from generators.families import nae_sat, whole_hash
 from generators.predicate import Predicate
 from generators.testing.strategies import distributions
-from lo_theory import contradiction
-from lo_theory.contradiction import ForgivingPosterior
-from lo_theory.decoder import margin, vanilla
-from lo_theory.decoding import decode
-from lo_theory.elimination import EliminatedPosterior
 from lo_theory.oracle import PosteriorDenoiser
-from lo_theory.posterior import EnumeratedPosterior, ImpossibleEvidence
+from lo_theory.posteriors import contradiction
+from lo_theory.posteriors.contradiction import ForgivingPosterior
+from lo_theory.posteriors.elimination import EliminatedPosterior
+from lo_theory.posteriors.posterior import EnumeratedPosterior, ImpossibleEvidence
+from lo_theory.samplers.decoder import margin, vanilla
+from lo_theory.samplers.decoding import decode
 
 
 def arbitrary(distribution: LODistribution, n: int, seed: int) -> np.ndarray:

@@ -21,7 +21,9 @@ from generators.noise import Noisy
 from generators.predicate import Predicate
 from generators.scopes import random_scopes
 from lo_theory.agreement import observation_agreement
-from lo_theory.decoding import (
+from lo_theory.oracle import PosteriorDenoiser
+from lo_theory.posteriors.posterior import EnumeratedPosterior
+from lo_theory.samplers.decoding import (
     Decoder,
     DecodingStalledError,
     decode,
@@ -30,11 +32,9 @@ from lo_theory.decoding import (
     top_probability,
     vanilla,
 )
-from lo_theory.oracle import PosteriorDenoiser
-from lo_theory.posterior import EnumeratedPosterior
-from lo_theory.reveal import RevealRule, k_per_step, one_per_step, scheduled
-from lo_theory.scores import margin_score, random_score, with_gumbel
-from lo_theory.tokens import argmax_token, sample_token
+from lo_theory.samplers.reveal import RevealRule, k_per_step, one_per_step, scheduled
+from lo_theory.samplers.scores import margin_score, random_score, with_gumbel
+from lo_theory.samplers.tokens import argmax_token, sample_token
 
 
 def seeded(seed: int = 0) -> torch.Generator:

@@ -19,10 +19,10 @@ from generators.noise import Noisy
 from generators.predicate import Predicate
 from generators.testing.strategies import distributions
 from lo_theory.denoiser import Denoiser
-from lo_theory.elimination import EliminatedPosterior
-from lo_theory.joint_queries import pick
 from lo_theory.oracle import PosteriorDenoiser
-from lo_theory.posterior import EnumeratedPosterior, ImpossibleEvidence
+from lo_theory.posteriors.elimination import EliminatedPosterior
+from lo_theory.posteriors.joint_queries import pick
+from lo_theory.posteriors.posterior import EnumeratedPosterior, ImpossibleEvidence
 
 TOLERANCE = 1e-9
 FALSE_ALARM = 1e-5  # of each chi-square test; seeds are fixed, so a run either always passes or never

@@ -14,10 +14,10 @@ from generators import named
 from generators.distribution import LODistribution
 from generators.families import local_hash, nae_sat, predicate_csp
 from generators.testing.strategies import distributions
-from lo_theory import library_posterior
-from lo_theory.elimination import EliminatedPosterior
-from lo_theory.library_posterior import LibraryPosterior
-from lo_theory.posterior import EnumeratedPosterior
+from lo_theory.posteriors import library_posterior
+from lo_theory.posteriors.elimination import EliminatedPosterior
+from lo_theory.posteriors.library_posterior import LibraryPosterior
+from lo_theory.posteriors.posterior import EnumeratedPosterior
 
 pytest.importorskip("pyagrum", reason="the second opinion needs pyAgrum: pip install -e '.[bench]'")
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from generators.families import nae_sat, whole_hash
-from lo_theory.elimination import EliminatedPosterior
-from lo_theory.exact import exact_posterior
-from lo_theory.posterior import EnumeratedPosterior
+from lo_theory.posteriors.elimination import EliminatedPosterior
+from lo_theory.posteriors.exact import exact_posterior
+from lo_theory.posteriors.posterior import EnumeratedPosterior
 
 
 def test_few_latents_are_enumerated_and_many_eliminated():

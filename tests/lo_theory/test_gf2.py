@@ -16,9 +16,9 @@ from generators.families import nae_sat, sparse_parity
 from generators.noise import Noisy
 from generators.predicate import Predicate
 from generators.rule import compile_rules
-from lo_theory.elimination import EliminatedPosterior
-from lo_theory.gf2 import ParityPosterior
-from lo_theory.posterior import EnumeratedPosterior, ImpossibleEvidence
+from lo_theory.posteriors.elimination import EliminatedPosterior
+from lo_theory.posteriors.gf2 import ParityPosterior
+from lo_theory.posteriors.posterior import EnumeratedPosterior, ImpossibleEvidence
 
 FALSE_ALARM = 1e-5
 

@@ -19,16 +19,15 @@ from generators.families import predicate_csp, whole_hash
 from generators.planted import PlantedEnsemble
 from generators.predicate import Predicate
 from generators.testing.strategies import distributions
-from lo_theory.belief_posterior import BeliefPropagationPosterior
-from lo_theory.belief_propagation import Settings, planted_beliefs, prior_messages, propagate
-from lo_theory.ensemble import Ensemble
-from lo_theory.factor_graph import planted_graph
+from lo_theory.learning.masking import subproblem_weight
 from lo_theory.likelihood import chain_nll
-from lo_theory.masking import subproblem_weight
 from lo_theory.oracle import PosteriorDenoiser
-from lo_theory.posterior import EnumeratedPosterior
-from lo_theory.thresholds import is_balanced, kesten_stigum_degree
-from lo_theory.window import (
+from lo_theory.phases.belief_posterior import BeliefPropagationPosterior
+from lo_theory.phases.belief_propagation import Settings, planted_beliefs, prior_messages, propagate
+from lo_theory.phases.ensemble import Ensemble
+from lo_theory.phases.factor_graph import planted_graph
+from lo_theory.phases.thresholds import is_balanced, kesten_stigum_degree
+from lo_theory.phases.window import (
     Design,
     no_latent_revealed,
     no_latent_revealed_limit,
@@ -37,6 +36,7 @@ from lo_theory.window import (
     window_share_limit,
     window_steps,
 )
+from lo_theory.posteriors.posterior import EnumeratedPosterior
 
 LOG2 = math.log(2.0)
 

@@ -15,8 +15,8 @@ from generators.distribution import LODistribution
 from generators.noise import Noisy
 from generators.predicate import Predicate
 from generators.scopes import random_scopes
-from lo_theory.information_curve import InformationCurve, curve_of_law, exact_curve, sampled_curve
-from lo_theory.posterior import EnumeratedPosterior
+from lo_theory.posteriors.posterior import EnumeratedPosterior
+from lo_theory.samplers.information_curve import InformationCurve, curve_of_law, exact_curve, sampled_curve
 
 
 def small(noise: float = 0.25) -> LODistribution:

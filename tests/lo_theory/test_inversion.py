@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from generators import named
 from generators.families import local_hash, whole_hash
 from generators.planted import PlantedEnsemble
-from lo_theory.hash_search import EVALUATIONS, search_hash
-from lo_theory.inversion import fit_growth, typical_cost
-from lo_theory.noisy_parity import TRIALS, NoisyParities, draw_parities, held_out_size, pool_size, pooled_gauss
-from lo_theory.planted_sat import CONFLICTS, observation_clauses, planted_clauses, solve_formula
+from lo_theory.attacks.hash_search import EVALUATIONS, search_hash
+from lo_theory.attacks.inversion import fit_growth, typical_cost
+from lo_theory.attacks.noisy_parity import TRIALS, NoisyParities, draw_parities, held_out_size, pool_size, pooled_gauss
+from lo_theory.attacks.planted_sat import CONFLICTS, observation_clauses, planted_clauses, solve_formula
 
 UNIFORM = np.array([0.5, 0.5])
 

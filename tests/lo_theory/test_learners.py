@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from torch import nn
 
 from lo_theory.denoiser import Denoiser
-from lo_theory.learners import CausalDenoiser, MaskedDenoiser
-from lo_theory.network import NetworkConfig, Transformer
+from lo_theory.learning.learners import CausalDenoiser, MaskedDenoiser
+from lo_theory.learning.network import NetworkConfig, Transformer
 
 LENGTH, VOCABULARY, MASK = 6, 3, 3
 

@@ -27,7 +27,7 @@ from lo_theory.likelihood import (
     monte_carlo_nelbo,
 )
 from lo_theory.oracle import PosteriorDenoiser
-from lo_theory.posterior import EnumeratedPosterior, ImpossibleEvidence
+from lo_theory.posteriors.posterior import EnumeratedPosterior, ImpossibleEvidence
 
 
 class Hashed:

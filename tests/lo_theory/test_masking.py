@@ -10,7 +10,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lo_theory import masking, schedules
+from lo_theory import schedules
+from lo_theory.learning import masking
 
 LENGTH = 4
 SUBSETS = [subset for subset in product((False, True), repeat=LENGTH) if any(subset)]

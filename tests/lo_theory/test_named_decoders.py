@@ -18,11 +18,11 @@ from generators import named
 from generators.distribution import LODistribution
 from generators.predicate import Predicate
 from generators.scopes import random_scopes
-from lo_theory import named_decoders as decoders
-from lo_theory.decoder import Decoder, margin
-from lo_theory.decoding import decode
 from lo_theory.oracle import PosteriorDenoiser
-from lo_theory.posterior import EnumeratedPosterior
+from lo_theory.posteriors.posterior import EnumeratedPosterior
+from lo_theory.samplers import named_decoders as decoders
+from lo_theory.samplers.decoder import Decoder, margin
+from lo_theory.samplers.decoding import decode
 
 
 def seeded(seed: int = 0) -> torch.Generator:

@@ -12,8 +12,8 @@ from torch import nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
-from lo_theory.flops import forward_flops, training_flops
-from lo_theory.network import NetworkConfig, Transformer
+from lo_theory.learning.flops import forward_flops, training_flops
+from lo_theory.learning.network import NetworkConfig, Transformer
 
 KINDS = [{"positions": "learned", "mlp": "gelu"}, {"positions": "rotary", "mlp": "swiglu"}]
 SMALL: dict[str, Any] = {"length": 7, "vocabulary": 3, "layers": 2, "width": 16, "heads": 2}

@@ -8,7 +8,7 @@ import pytest
 import torch
 from scipy.stats import kstest
 
-from lo_theory.noise import gaussian_noise, gumbel, gumbel_noise, uniform_noise
+from lo_theory.samplers.noise import gaussian_noise, gumbel, gumbel_noise, uniform_noise
 
 CPU = torch.device("cpu")
 DRAWS = {"uniform": uniform_noise, "gumbel_r": gumbel_noise, "norm": gaussian_noise}

@@ -10,15 +10,15 @@ import torch
 from scipy.stats import kstest
 
 from generators.families import local_hash, nae_sat
-from lo_theory.elimination import EliminatedPosterior
-from lo_theory.noised_posterior import (
+from lo_theory.oracle import PosteriorDenoiser
+from lo_theory.posteriors.elimination import EliminatedPosterior
+from lo_theory.posteriors.noised_posterior import (
     NoisedDenoiser,
     entropy_hardness,
     gaussian_of_tokens,
     inversion_hardness,
     uniform_hardness,
 )
-from lo_theory.oracle import PosteriorDenoiser
 
 DISTRIBUTION = local_hash(4, 6, arity=2, alphabet=3, latent_alphabet=3, structure_seed=0)
 EXACT = PosteriorDenoiser(EliminatedPosterior(DISTRIBUTION))

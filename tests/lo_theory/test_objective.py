@@ -9,11 +9,18 @@ import pytest
 import torch
 from torch import nn
 
-from lo_theory import objective as objectives
-from lo_theory.learners import CausalDenoiser, MaskedDenoiser
-from lo_theory.masking import WeightedMasks, count_masks, subproblem_weight, time_masks
-from lo_theory.network import NetworkConfig, Transformer
-from lo_theory.objective import AutoregressiveObjective, Curriculum, MaskedObjective, Objective, likelihood, per_mask
+from lo_theory.learning import objective as objectives
+from lo_theory.learning.learners import CausalDenoiser, MaskedDenoiser
+from lo_theory.learning.masking import WeightedMasks, count_masks, subproblem_weight, time_masks
+from lo_theory.learning.network import NetworkConfig, Transformer
+from lo_theory.learning.objective import (
+    AutoregressiveObjective,
+    Curriculum,
+    MaskedObjective,
+    Objective,
+    likelihood,
+    per_mask,
+)
 from lo_theory.schedules import COSINE
 
 LENGTH, VOCABULARY = 4, 3

@@ -13,10 +13,10 @@ from scipy.stats import f as f_distribution
 
 from generators import named
 from generators.planted import PlantedEnsemble
-from lo_theory import population_dynamics
-from lo_theory.belief_propagation import planted_beliefs
-from lo_theory.ensemble import Ensemble
-from lo_theory.population_dynamics import (
+from lo_theory.phases import population_dynamics
+from lo_theory.phases.belief_propagation import planted_beliefs
+from lo_theory.phases.ensemble import Ensemble
+from lo_theory.phases.population_dynamics import (
     History,
     Population,
     evolve,
@@ -25,7 +25,7 @@ from lo_theory.population_dynamics import (
     random_population,
     rooted_cells,
 )
-from lo_theory.thresholds import constraint_information, prior_entropy, slot_means
+from lo_theory.phases.thresholds import constraint_information, prior_entropy, slot_means
 
 XOR = Ensemble.from_table(named.parity(3))
 TWO_IN_FOUR = Ensemble.from_table(named.t_in_k(2, 4))

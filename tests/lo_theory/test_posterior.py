@@ -17,10 +17,10 @@ from generators.distribution import LODistribution
 from generators.noise import Noisy
 from generators.predicate import Predicate
 from generators.scopes import random_scopes
-from lo_theory import posterior as posterior_module
 from lo_theory.denoiser import Denoiser
 from lo_theory.oracle import PosteriorDenoiser
-from lo_theory.posterior import EnumeratedPosterior, ImpossibleEvidence
+from lo_theory.posteriors import posterior as posterior_module
+from lo_theory.posteriors.posterior import EnumeratedPosterior, ImpossibleEvidence
 
 TOLERANCE = 1e-9
 # The annotation checks of the test session (beartype) pick the items of a container that they look at with `random`.

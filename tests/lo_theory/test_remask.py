@@ -14,11 +14,11 @@ from jaxtyping import Float, Int64
 from scipy.stats import chisquare
 from torch import Tensor, nn
 
-from lo_theory.decoder import Decoder, full_rewrite, path_planning, remdm, vanilla
-from lo_theory.decoding import Decoded, DecodingStalledError, decode
-from lo_theory.learners import MaskedDenoiser
-from lo_theory.network import NetworkConfig, Transformer
-from lo_theory.remask import (
+from lo_theory.learning.learners import MaskedDenoiser
+from lo_theory.learning.network import NetworkConfig, Transformer
+from lo_theory.samplers.decoder import Decoder, full_rewrite, path_planning, remdm, vanilla
+from lo_theory.samplers.decoding import Decoded, DecodingStalledError, decode
+from lo_theory.samplers.remask import (
     RemaskRule,
     RemaskSchedule,
     capped,
@@ -27,12 +27,12 @@ from lo_theory.remask import (
     remask_independently,
     rescaled,
 )
-from lo_theory.reveal import independent, one_per_step, scheduled
-from lo_theory.rewrite import Planner, keep_scheduled, rewriting_planner
+from lo_theory.samplers.reveal import independent, one_per_step, scheduled
+from lo_theory.samplers.rewrite import Planner, keep_scheduled, rewriting_planner
+from lo_theory.samplers.scores import margin_score, random_score
+from lo_theory.samplers.situation import Situation
+from lo_theory.samplers.tokens import sample_token
 from lo_theory.schedules import COSINE, LINEAR, polynomial
-from lo_theory.scores import margin_score, random_score
-from lo_theory.situation import Situation
-from lo_theory.tokens import sample_token
 
 STEPS = 5
 LOOP = {"schedule": plateau(0.7, 0.8, 0.2), "window": (0.2, 0.8)}

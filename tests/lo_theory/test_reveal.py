@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binom, chisquare
 
-from lo_theory.reveal import (
+from lo_theory.samplers.reveal import (
     RevealRule,
     binomial,
     counted,
@@ -23,8 +23,8 @@ from lo_theory.reveal import (
     scheduled,
     scheduled_counts,
 )
+from lo_theory.samplers.situation import Situation
 from lo_theory.schedules import COSINE, LINEAR, polynomial
-from lo_theory.situation import Situation
 
 SCHEDULES = [LINEAR, COSINE, polynomial(2.0), polynomial(0.5)]
 ids = [schedule.name for schedule in SCHEDULES]

@@ -17,14 +17,17 @@ from torch import Tensor
 from generators.distribution import LODistribution
 from generators.families import local_hash, nae_sat
 from generators.testing.strategies import distributions
-from lo_theory.choice_law import certain, plackett_luce, uniform_order
-from lo_theory.contradiction import ForgivingPosterior
-from lo_theory.decoder import Decoder, full_rewrite, in_order, margin, path_planning
-from lo_theory.decoding import DecodingStalledError, decode
-from lo_theory.drawn_confidence import low_confidence
-from lo_theory.elimination import EliminatedPosterior
-from lo_theory.information_curve import exact_curve
-from lo_theory.known_samplers import (
+from lo_theory.oracle import PosteriorDenoiser
+from lo_theory.posteriors.contradiction import ForgivingPosterior
+from lo_theory.posteriors.elimination import EliminatedPosterior
+from lo_theory.posteriors.noised_posterior import NoisedDenoiser, uniform_hardness
+from lo_theory.posteriors.tabulated import TabulatedDenoiser
+from lo_theory.samplers.choice_law import certain, plackett_luce, uniform_order
+from lo_theory.samplers.decoder import Decoder, full_rewrite, in_order, margin, path_planning
+from lo_theory.samplers.decoding import DecodingStalledError, decode
+from lo_theory.samplers.drawn_confidence import low_confidence
+from lo_theory.samplers.information_curve import exact_curve
+from lo_theory.samplers.known_samplers import (
     known,
     known_binomial,
     known_gumbel,
@@ -32,19 +35,16 @@ from lo_theory.known_samplers import (
     known_remdm,
     known_vanilla,
 )
-from lo_theory.named_decoders import blocks, entropy_bound, klass, negative_entropy, threshold
-from lo_theory.noised_posterior import NoisedDenoiser, uniform_hardness
-from lo_theory.oracle import PosteriorDenoiser
-from lo_theory.remask import capped, rescaled
-from lo_theory.reveal import RevealRule, counted, k_per_step, one_per_step
-from lo_theory.sampler_law import KnownSampler, all_sequences, law_error, sampler_law, true_law
+from lo_theory.samplers.named_decoders import blocks, entropy_bound, klass, negative_entropy, threshold
+from lo_theory.samplers.remask import capped, rescaled
+from lo_theory.samplers.reveal import RevealRule, counted, k_per_step, one_per_step
+from lo_theory.samplers.sampler_law import KnownSampler, all_sequences, law_error, sampler_law, true_law
+from lo_theory.samplers.scores import margin_score, negative_entropy_score, random_score, top_probability_score
+from lo_theory.samplers.situation import Situation
+from lo_theory.samplers.step_counts import best_counts, parallel_kl
+from lo_theory.samplers.step_law import certain_token, revealing, sampled
+from lo_theory.samplers.tokens import argmax_token, sample_token
 from lo_theory.schedules import COSINE
-from lo_theory.scores import margin_score, negative_entropy_score, random_score, top_probability_score
-from lo_theory.situation import Situation
-from lo_theory.step_counts import best_counts, parallel_kl
-from lo_theory.step_law import certain_token, revealing, sampled
-from lo_theory.tabulated import TabulatedDenoiser
-from lo_theory.tokens import argmax_token, sample_token
 
 FALSE_ALARM = 1e-5  # of each chi-square test; seeds are fixed, so a run either always passes or never
 THREE = local_hash(2, 3, arity=2, alphabet=3, latent_alphabet=3, structure_seed=0)  # L = 5, 243 sequences

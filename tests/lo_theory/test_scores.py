@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import chisquare, norm
 
-from lo_theory.scores import (
+from lo_theory.samplers.scores import (
     answer_entropy,
     left_to_right_score,
     log_probability_score,

@@ -13,8 +13,8 @@ from scipy.integrate import quad
 from scipy.stats import norm
 
 from generators.planted_slab import PlantedSlabs, SlabInstance
-from lo_theory.slab_amp import AmpSettings, observation_scores, planted_start, random_start, run_amp
-from lo_theory.slab_evolution import (
+from lo_theory.phases.slab_amp import AmpSettings, observation_scores, planted_start, random_start, run_amp
+from lo_theory.phases.slab_evolution import (
     LOG_2,
     Slabs,
     entropy_per_latent,
@@ -25,7 +25,7 @@ from lo_theory.slab_evolution import (
     step,
     weak_recovery_density,
 )
-from lo_theory.slab_thresholds import (
+from lo_theory.phases.slab_thresholds import (
     best_overlap,
     conjugate,
     fixed_point,

@@ -17,20 +17,20 @@ from generators import named
 from generators.distribution import LODistribution
 from generators.noise import Noisy
 from generators.predicate import Predicate
-from lo_theory.decoding import decode
-from lo_theory.information_curve import InformationCurve, curve_of_law, exact_curve
-from lo_theory.named_decoders import random_counts
 from lo_theory.oracle import PosteriorDenoiser
-from lo_theory.posterior import EnumeratedPosterior
-from lo_theory.reveal import reveal_probability
-from lo_theory.schedules import COSINE, LINEAR, polynomial
-from lo_theory.step_counts import (
+from lo_theory.posteriors.posterior import EnumeratedPosterior
+from lo_theory.samplers.decoding import decode
+from lo_theory.samplers.information_curve import InformationCurve, curve_of_law, exact_curve
+from lo_theory.samplers.named_decoders import random_counts
+from lo_theory.samplers.reveal import reveal_probability
+from lo_theory.samplers.step_counts import (
     best_counts,
     dual_total_correlation_counts,
     independent_kl,
     parallel_kl,
     total_correlation_counts,
 )
+from lo_theory.schedules import COSINE, LINEAR, polynomial
 
 BIT = math.log(2)
 

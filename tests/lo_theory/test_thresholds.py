@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from generators import named
 from generators.planted import PlantedEnsemble
-from lo_theory.belief_propagation import Settings, perturbed_messages, propagate
-from lo_theory.ensemble import Ensemble
-from lo_theory.factor_graph import planted_graph
-from lo_theory.thresholds import (
+from lo_theory.phases.belief_propagation import Settings, perturbed_messages, propagate
+from lo_theory.phases.ensemble import Ensemble
+from lo_theory.phases.factor_graph import planted_graph
+from lo_theory.phases.thresholds import (
     constraint_information,
     edge_matrices,
     first_moment_degree,

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import chisquare
 
-from lo_theory.tokens import argmax_token, sample_token, top_k_token, top_p_token
+from lo_theory.samplers.tokens import argmax_token, sample_token, top_k_token, top_p_token
 
 PROBS = torch.tensor(
     [[0.5, 0.5, 0.0], [0.4, 0.3, 0.3], [0.0, 1.0, 0.0], [1 / 3, 1 / 3, 1 / 3], [0.1, 0.2, 0.7]], dtype=torch.float64

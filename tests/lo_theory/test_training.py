@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 import torch
 
-from lo_theory.checkpoint import load_checkpoint, load_network, network_tensors
-from lo_theory.flops import training_flops
-from lo_theory.masking import count_masks
-from lo_theory.network import NetworkConfig, Transformer
-from lo_theory.objective import AutoregressiveObjective, MaskedObjective
-from lo_theory.optimizer import warmup_cosine
-from lo_theory.source import FixedRows, FreshRows, RowSource
-from lo_theory.training import CHECKPOINT_NAME, LOG_NAME, TrainConfig, TrainingDiverged, train
+from lo_theory.learning.checkpoint import load_checkpoint, load_network, network_tensors
+from lo_theory.learning.flops import training_flops
+from lo_theory.learning.masking import count_masks
+from lo_theory.learning.network import NetworkConfig, Transformer
+from lo_theory.learning.objective import AutoregressiveObjective, MaskedObjective
+from lo_theory.learning.optimizer import warmup_cosine
+from lo_theory.learning.source import FixedRows, FreshRows, RowSource
+from lo_theory.learning.training import CHECKPOINT_NAME, LOG_NAME, TrainConfig, TrainingDiverged, train
 
 LENGTH, BATCH = 6, 4
 CONFIG = TrainConfig(steps=12, checkpoint_every=5, log_every=2, learning_rate=1e-2)

@@ -1,0 +1,1 @@
+"""Figures of the theory: floors, phases, gaps, windows, and what inverting costs."""

@@ -1,0 +1,1 @@
+"""One transformer, its objectives, one training loop, and trained networks as denoisers."""

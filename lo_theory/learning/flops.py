@@ -1,0 +1,28 @@
+"""Floating-point operations of a network, counted from its shape; a multiplication and an addition are two.
+
+Matrix products only, as ``torch.utils.flop_counter`` counts them: norms, softmax and the optimizer are left out (a few
+per cent). Causal attention counts in full, as in the counter, so equal sequences cost equal FLOPs whatever the learner.
+"""
+
+from __future__ import annotations
+
+from lo_theory.learning.network import NetworkConfig
+
+
+def forward_flops(config: NetworkConfig) -> int:
+    """FLOPs of one sequence forward, head at every position.
+
+    Per token and layer ``2 * (4 W^2 + c W H)`` for the matrices (c = 2 for GELU, 3 for SwiGLU, H the hidden width) and
+    ``4 L W`` for attention's two products; ``2 V W`` for the head.
+    """
+    matrices = 4 * config.width**2 + (3 if config.mlp == "swiglu" else 2) * config.width * config.hidden_width
+    attention = 2 * config.length * config.width
+    return 2 * config.length * (config.layers * (matrices + attention) + config.vocabulary * config.width)
+
+
+def training_flops(config: NetworkConfig) -> int:
+    """FLOPs of one sequence forward and backward: three times forward, as backward has two products for each one.
+
+    An implementation that recomputes attention in the backward pass does more work; it is not counted.
+    """
+    return 3 * forward_flops(config)

@@ -1,0 +1,199 @@
+"""What a network is trained on: rows in, a loss in nats per sequence out.
+
+``MaskedObjective`` is masked diffusion (the paper's loss in section 2.1), ``AutoregressiveObjective`` the pi-learner
+(eq. 3); an ARM is the pi-learner of the identity order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from functools import cached_property, partial
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor
+from torch.nn import functional
+
+from lo_theory.learning.masking import Masker, WeightedMasks, count_masks, stratified_count_masks
+from lo_theory.learning.network import NetworkConfig, Transformer
+from lo_theory.orders import check_order
+
+
+@runtime_checkable
+class Objective(Protocol):
+    """A loss on clean rows. ``causal`` says which kind of network it trains."""
+
+    @property
+    def causal(self) -> bool:
+        """Whether the network must be causal."""
+        ...
+
+    def check(self, network: NetworkConfig) -> None:
+        """Raise ValueError unless a network of this shape can be trained on this objective."""
+        ...
+
+    def loss(
+        self, network: Transformer, rows: Int64[Tensor, "B L"], generator: torch.Generator, *, progress: float = 1.0
+    ) -> Float[Tensor, ""]:
+        """Mean over the rows, in nats per sequence; all its randomness comes from ``generator``.
+
+        Args:
+            progress: share of the training that is done, in [0, 1], for objectives that change on the way.
+        """
+        ...
+
+    def to_json(self) -> dict[str, Any]:
+        """What checkpoints record, and compare before they resume."""
+        ...
+
+
+Reduction = Callable[[Tensor, WeightedMasks], Tensor]
+"""(cross-entropies of the M masked tokens, in row-major order; their masks) -> scalar in nats per sequence."""
+
+
+def likelihood(cross_entropy: Float[Tensor, " M"], masks: WeightedMasks) -> Float[Tensor, ""]:
+    """The paper's loss: each row's sum times its weight, averaged over rows. Its expectation bounds -log p."""
+    weight = masks.weight[:, None].expand(masks.hidden.shape)[masks.hidden]
+    return (weight * cross_entropy).sum() / len(masks.hidden)
+
+
+def per_mask(cross_entropy: Float[Tensor, " M"], masks: WeightedMasks) -> Float[Tensor, ""]:
+    """L times the mean over all masked tokens of the batch: every one counts alike, so rows with many masks count more.
+
+    No likelihood, but steadier gradients; the minimiser over all functions is the same posterior.
+    """
+    return cross_entropy.sum() * (masks.hidden.shape[1] / max(len(cross_entropy), 1))
+
+
+@dataclass(frozen=True)
+class Curriculum:
+    """Few masks first: the largest number of hidden positions grows in a straight line to L, and stays there.
+
+    With few masks nearly all latents are visible and what an observation reads can be learned from it directly; with
+    many it has to be found from what is left. An addition of ours, not in the paper.
+
+    Attributes:
+        share: of the training after which masks have their usual law.
+        first: largest share of hidden positions at the start.
+    Raises:
+        ValueError: a share outside (0, 1].
+    """
+
+    share: float = 0.6
+    first: float = 0.1
+
+    def __post_init__(self) -> None:
+        for name in ("share", "first"):
+            if not 0 < getattr(self, name) <= 1:
+                raise ValueError(f"{name} of a curriculum lies in (0, 1]; got {getattr(self, name)}.")
+
+    def most(self, length: int, progress: float) -> int:
+        """The largest number of hidden positions when ``progress`` of the training is done, 1..length."""
+        reached = min(1.0, self.first + (1.0 - self.first) * progress / self.share)
+        return max(1, round(length * reached))
+
+
+@dataclass(frozen=True)
+class MaskedObjective:
+    """Masked diffusion: hide positions at random, predict them from the rest.
+
+    Attributes:
+        reduction: :func:`likelihood` or :func:`per_mask`.
+        masker: draws the masks, from :mod:`lo_theory.learning.masking`.
+        curriculum: draws stratified masks by count in the masker's place while it lasts; None: the masker throughout.
+    """
+
+    reduction: Reduction = likelihood
+    masker: Masker = stratified_count_masks
+    curriculum: Curriculum | None = None
+
+    @property
+    def causal(self) -> bool:
+        """Masked diffusion looks both ways."""
+        return False
+
+    def check(self, network: NetworkConfig) -> None:
+        """Raise ValueError if the network is causal."""
+        if network.causal:
+            raise ValueError("masked diffusion trains a network that sees both ways; pass NetworkConfig(causal=False).")
+
+    def loss(
+        self, network: Transformer, rows: Int64[Tensor, "B L"], generator: torch.Generator, *, progress: float = 1.0
+    ) -> Float[Tensor, ""]:
+        """The reduced cross-entropy at the masked positions, in nats per sequence."""
+        masks = _to(self._masks(rows.shape[0], rows.shape[1], generator, progress), rows.device)
+        logits = network(rows.masked_fill(masks.hidden, network.config.mask_id), masks.hidden)  # (M, V)
+        return self.reduction(functional.cross_entropy(logits, rows[masks.hidden], reduction="none"), masks)
+
+    def to_json(self) -> dict[str, Any]:
+        """Names of the reduction and of the masker, and the curriculum if there is one."""
+        form = {"objective": "masked", "reduction": _name(self.reduction), "masker": _name(self.masker)}
+        return form if self.curriculum is None else form | {"curriculum": asdict(self.curriculum)}
+
+    def _masks(self, batch_size: int, length: int, generator: torch.Generator, progress: float) -> WeightedMasks:
+        most = length if self.curriculum is None else self.curriculum.most(length, progress)
+        if most == length:
+            return self.masker(batch_size, length, generator)
+        return count_masks(batch_size, length, generator, stratified=True, most=most)
+
+
+@dataclass(frozen=True, eq=False)
+class AutoregressiveObjective:
+    """The pi-learner: a causal network on the permuted sequence, -sum_t log p(x[order[t]] | x[order[:t]]).
+
+    The input is the mask as start symbol followed by all but the last token in order; position t of the network is
+    step t of the order. Raises ValueError where ``order`` is no permutation.
+    """
+
+    order: np.ndarray
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "order", check_order(self.order, len(self.order)))
+
+    @property
+    def causal(self) -> bool:
+        """A pi-learner never sees the tokens that it has yet to predict."""
+        return True
+
+    def check(self, network: NetworkConfig) -> None:
+        """Raise ValueError if the network is bidirectional or has another length than the order."""
+        if not network.causal:
+            raise ValueError("a pi-learner is a causal network; build it with NetworkConfig(causal=True).")
+        if network.length != len(self.order):
+            raise ValueError(f"the order has {len(self.order)} entries, the network reads {network.length} tokens.")
+
+    def loss(
+        self, network: Transformer, rows: Int64[Tensor, "B L"], generator: torch.Generator, *, progress: float = 1.0
+    ) -> Float[Tensor, ""]:
+        """-log p along the order, averaged over rows; deterministic, and the same throughout the training."""
+        permuted = rows[:, self._index.to(rows.device)]
+        logits = network(shift_right(permuted, network.config.mask_id))  # (B, L, V)
+        return functional.cross_entropy(logits.flatten(0, 1), permuted.flatten(), reduction="sum") / len(rows)
+
+    def to_json(self) -> dict[str, Any]:
+        """The order."""
+        return {"objective": "autoregressive", "order": self.order.tolist()}
+
+    @cached_property
+    def _index(self) -> Tensor:
+        return torch.from_numpy(self.order)
+
+
+def shift_right(permuted: Int64[Tensor, "B L"], start: int) -> Int64[Tensor, "B L"]:
+    """The input of a causal network: ``start``, then all but the last token of each row."""
+    return torch.cat((torch.full_like(permuted[:, :1], start), permuted[:, :-1]), dim=1)
+
+
+def _to(masks: WeightedMasks, device: torch.device) -> WeightedMasks:
+    return WeightedMasks(masks.hidden.to(device), masks.weight.to(device))
+
+
+def _name(function: Callable[..., Any]) -> str:
+    """The function's name, with the bound arguments of a partial application: what tells two objectives apart."""
+    if not isinstance(function, partial):
+        return function.__name__
+    bound = ", ".join(f"{key}={getattr(value, 'name', value)}" for key, value in sorted(function.keywords.items()))
+    return f"{function.func.__name__}({bound})"

@@ -1,0 +1,327 @@
+"""One training loop for MDM, ARM and pi-learners.
+
+The randomness of a step is a function of (seed, step), the rows too: a run stopped at any step and resumed from its
+last checkpoint has, on a CPU, bit for bit the weights of a run without the stop.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import math
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+
+from generators.storage import write_atomic
+from lo_theory.learning.checkpoint import Checkpoint, load_checkpoint, network_tensors, restore_network, save_checkpoint
+from lo_theory.learning.flops import training_flops
+from lo_theory.learning.network import Transformer
+from lo_theory.learning.objective import Objective
+from lo_theory.learning.optimizer import adamw, optimizer_tensors, restore_optimizer, warmup_cosine
+from lo_theory.learning.source import RowSource
+
+CHECKPOINT_NAME = "checkpoint.safetensors"
+LOG_NAME = "log.jsonl"
+_FREE_TO_CHANGE = ("log_every", "checkpoint_every")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainConfig:
+    """How to train: AdamW, linear warm-up, cosine, gradient clipping.
+
+    The paper's values (section 2.2): learning_rate 4e-4, min_ratio 0.1, weight_decay 0.1, betas (0.9, 0.95); the
+    learning rate here suits the small default network.
+
+    Attributes:
+        steps: updates in all.
+        learning_rate: peak; the last step has ``min_ratio`` of it.
+        warmup: share of the steps that the learning rate takes to reach its peak.
+        weight_decay: AdamW's, on matrices; not on gains.
+        clip: largest norm of the gradient of the loss in nats per *token*.
+        seed: of masks and other randomness of the loss; neither of the rows nor of the initial weights.
+        log_every, checkpoint_every: in steps; the last step always has both.
+        precision: ``auto`` is bfloat16 autocast on a GPU that supports it, else float32. Weights are always float32.
+    Raises:
+        ValueError: a value outside its range.
+    """
+
+    steps: int
+    learning_rate: float = 3e-3
+    min_ratio: float = 0.1
+    warmup: float = 0.05
+    weight_decay: float = 0.1
+    betas: tuple[float, float] = (0.9, 0.95)
+    clip: float = 1.0
+    seed: int = 0
+    log_every: int = 50
+    checkpoint_every: int = 500
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+
+    def __post_init__(self) -> None:
+        for name in ("steps", "log_every", "checkpoint_every"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1; got {getattr(self, name)}.")
+        for name in ("learning_rate", "clip"):
+            if not 0 < getattr(self, name) < math.inf:
+                raise ValueError(f"{name} must be positive and finite; got {getattr(self, name)}.")
+        for name in ("min_ratio", "warmup"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name} must lie in [0, 1]; got {getattr(self, name)}.")
+        if not (self.weight_decay >= 0 and self.seed >= 0):
+            raise ValueError(f"weight_decay and seed must be >= 0; got {self.weight_decay} and {self.seed}.")
+        if not all(0 <= beta < 1 for beta in self.betas):
+            raise ValueError(f"betas must lie in [0, 1); got {self.betas}.")
+        if self.precision not in ("auto", "float32", "bfloat16"):
+            raise ValueError(f"precision must be 'auto', 'float32' or 'bfloat16'; got {self.precision!r}.")
+
+    def rate(self, step: int) -> float:
+        """The learning rate of ``step``, counted from 0."""
+        warmup = round(self.warmup * self.steps)
+        return warmup_cosine(step, steps=self.steps, warmup=warmup, peak=self.learning_rate, min_ratio=self.min_ratio)
+
+    def to_json(self) -> dict[str, Any]:
+        """The fields, as plain JSON values."""
+        return dataclasses.asdict(self) | {"betas": list(self.betas)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepRecord:
+    """What is known after an update; a line of the log.
+
+    Attributes:
+        step: finished steps, so 1 for the first.
+        loss_nats: of this batch, nats per sequence.
+        grad_norm: before clipping, of the loss in nats per token.
+        tokens, flops, seconds: spent so far.
+    """
+
+    step: int
+    loss_nats: float
+    learning_rate: float
+    grad_norm: float
+    tokens: int
+    flops: int
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainResult:
+    """A finished run: the trained network (the one passed in), the logged steps, and the checkpoint if there is one."""
+
+    network: Transformer
+    history: tuple[StepRecord, ...]
+    checkpoint: Path | None
+
+
+class TrainingDiverged(RuntimeError):  # noqa: N818 - an event of the run, not a mistake in the call
+    """The loss or the gradient is no longer finite. The weights are those before ``step``, counted from 1."""
+
+    def __init__(self, step: int, reason: str) -> None:
+        super().__init__(reason)
+        self.step = step
+
+
+def train(
+    network: Transformer,
+    objective: Objective,
+    source: RowSource,
+    config: TrainConfig,
+    *,
+    directory: Path | None = None,
+    resume: bool = True,
+    on_step: Callable[[StepRecord], None] | None = None,
+) -> TrainResult:
+    """Train ``network`` in place, on the device where it lies.
+
+    Args:
+        directory: for the log and the checkpoint; nothing is written without it.
+        resume: go on from the checkpoint in ``directory`` if there is one; otherwise both files are replaced.
+        on_step: called after each update, when its log line and checkpoint are written; may raise to stop.
+    Raises:
+        ValueError: network, objective and source do not fit each other, or the checkpoint is of another run.
+        TrainingDiverged: at the first loss or gradient that is not finite; the last checkpoint is intact.
+        KeyboardInterrupt: passed on; the last checkpoint is intact and a resumed run repeats the steps since.
+    """
+    check_fit(network, objective, source)
+    run = _Run(network, objective, source, config, directory)
+    first, spent = run.start(resume)
+    started = time.perf_counter() - spent
+    with _progress(config.steps, first) as advance:
+        for step in range(first, config.steps):
+            loss, norm = run.update(step)
+            record = run.record(step + 1, loss, norm, time.perf_counter() - started)
+            run.keep(record)
+            if on_step is not None:
+                on_step(record)
+            advance(record)
+    return TrainResult(network=network, history=tuple(run.history), checkpoint=run.checkpoint_path)
+
+
+def check_fit(network: Transformer, objective: Objective, source: RowSource) -> None:
+    """Raise ValueError unless the three fit each other."""
+    shape = network.config
+    objective.check(shape)
+    if (shape.length, shape.vocabulary) != (source.length, source.vocabulary):
+        raise ValueError(
+            f"the network reads {shape.length} tokens of {shape.vocabulary} kinds, the rows have {source.length} of "
+            f"{source.vocabulary}; build it with NetworkConfig(length={source.length}, vocabulary={source.vocabulary})."
+        )
+
+
+class _Run:
+    """The moving parts of one call of :func:`train`."""
+
+    def __init__(
+        self, network: Transformer, objective: Objective, source: RowSource, config: TrainConfig, directory: Path | None
+    ) -> None:
+        self.network, self.objective, self.source, self.config = network, objective, source, config
+        self.device = next(network.parameters()).device
+        self.optimizer = adamw(network, config.learning_rate, config.betas, config.weight_decay)
+        self.checkpoint_path = None if directory is None else Path(directory) / CHECKPOINT_NAME
+        self.log_path = None if directory is None else Path(directory) / LOG_NAME
+        self.history: list[StepRecord] = []
+
+    def update(self, step: int) -> tuple[float, float]:
+        """One step of AdamW; (loss in nats per sequence, gradient norm)."""
+        rows = self.source.batch(step).to(self.device, non_blocking=True)
+        generator = torch.Generator(self.device).manual_seed(_step_seed(self.config.seed, step))
+        with _autocast(self.config.precision, self.device):
+            loss = self.objective.loss(self.network, rows, generator, progress=step / self.config.steps)
+        self.optimizer.zero_grad()
+        (loss / rows.shape[1]).backward()
+        norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.config.clip)
+        values = torch.stack((loss.detach(), norm)).tolist()  # one synchronisation with the device
+        self._check_finite(step + 1, *values)
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.config.rate(step)
+        self.optimizer.step()
+        return values[0], values[1]
+
+    def record(self, done: int, loss: float, norm: float, seconds: float) -> StepRecord:
+        sequences = done * self.source.batch_size
+        return StepRecord(
+            step=done,
+            loss_nats=loss,
+            learning_rate=self.config.rate(done - 1),
+            grad_norm=norm,
+            tokens=sequences * self.source.length,
+            flops=sequences * training_flops(self.network.config),
+            seconds=seconds,
+        )
+
+    def keep(self, record: StepRecord) -> None:
+        """Log and checkpoint where one is due, in this order: a line past the checkpoint is dropped on resume."""
+        last = record.step == self.config.steps
+        if last or record.step % self.config.log_every == 0:
+            self.history.append(record)
+            if self.log_path is not None:
+                with self.log_path.open("a", encoding="utf-8") as log:
+                    log.write(_line(record))
+        if self.checkpoint_path is not None and (last or record.step % self.config.checkpoint_every == 0):
+            save_checkpoint(self.checkpoint_path, self._checkpoint(record))
+
+    def start(self, resume: bool) -> tuple[int, float]:
+        """Restore the last checkpoint or clear the directory; (finished steps, seconds spent on them)."""
+        if self.checkpoint_path is None or self.log_path is None:
+            return 0, 0.0
+        if not (resume and self.checkpoint_path.exists()):
+            self.checkpoint_path.unlink(missing_ok=True)
+            write_atomic(self.log_path, b"")
+            return 0, 0.0
+        checkpoint = load_checkpoint(self.checkpoint_path, self.source.fingerprint)
+        self._check_same_run(checkpoint)
+        restore_network(self.network, checkpoint.tensors)
+        restore_optimizer(self.optimizer, self.network, checkpoint.tensors)
+        self.history = _read_log(self.log_path, checkpoint.step)
+        write_atomic(self.log_path, "".join(map(_line, self.history)).encode())
+        return checkpoint.step, checkpoint.seconds
+
+    def _checkpoint(self, record: StepRecord) -> Checkpoint:
+        return Checkpoint(
+            network=self.network.config,
+            objective=self.objective.to_json(),
+            source=self.source.to_json(),
+            training=self.config.to_json(),
+            fingerprint=self.source.fingerprint,
+            step=record.step,
+            tokens=record.tokens,
+            flops=record.flops,
+            seconds=record.seconds,
+            tensors=network_tensors(self.network) | optimizer_tensors(self.optimizer, self.network),
+        )
+
+    def _check_same_run(self, checkpoint: Checkpoint) -> None:
+        pairs: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+            "network": (dataclasses.asdict(checkpoint.network), dataclasses.asdict(self.network.config)),
+            "objective": (checkpoint.objective, self.objective.to_json()),
+            "source": (checkpoint.source, self.source.to_json()),
+            "training": (checkpoint.training, self.config.to_json()),
+        }
+        for part, (there, here) in pairs.items():
+            for name in sorted(there.keys() | here.keys()):
+                if name not in _FREE_TO_CHANGE and there.get(name) != here.get(name):
+                    raise ValueError(
+                        f"{self.checkpoint_path} is of another run: its {part} has {name}={there.get(name)!r}, "
+                        f"this one {here.get(name)!r}. Choose another directory, or replace that run: resume=False, "
+                        "--restart on the command line."
+                    )
+
+    def _check_finite(self, step: int, loss: float, norm: float) -> None:
+        if math.isfinite(loss) and math.isfinite(norm):
+            return
+        saved = self.checkpoint_path is not None and self.checkpoint_path.exists()
+        kept = f"the last good checkpoint is {self.checkpoint_path}" if saved else "there is no checkpoint yet"
+        raise TrainingDiverged(
+            step, f"training diverged at step {step}: loss {loss}, gradient norm {norm}; {kept}. Lower learning_rate."
+        )
+
+
+def _step_seed(seed: int, step: int) -> int:
+    return int(np.random.SeedSequence((seed, step)).generate_state(1, np.uint64)[0] >> np.uint64(1))
+
+
+def _autocast(precision: str, device: torch.device) -> contextlib.AbstractContextManager[Any]:
+    able = device.type == "cuda" and torch.cuda.is_bf16_supported()
+    if precision == "bfloat16" or (precision == "auto" and able):
+        return torch.autocast(device.type, dtype=torch.bfloat16)
+    return contextlib.nullcontext()
+
+
+def _line(record: StepRecord) -> str:
+    return json.dumps(dataclasses.asdict(record), allow_nan=False) + "\n"
+
+
+def _read_log(path: Path, last_step: int) -> list[StepRecord]:
+    """Records up to ``last_step``; a last line cut short by a kill lies past it and is dropped with the others."""
+    records: list[StepRecord] = []
+    for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
+        with contextlib.suppress(json.JSONDecodeError):
+            record = StepRecord(**json.loads(line))
+            if record.step <= last_step:
+                records.append(record)
+    return records
+
+
+@contextlib.contextmanager
+def _progress(steps: int, first: int):
+    """Yields a function to call with each record: a bar with the time left on a terminal, else nothing."""
+    if not sys.stderr.isatty():
+        yield lambda record: None
+        return
+    from tqdm import tqdm
+
+    with tqdm(total=steps, initial=first, unit="step", dynamic_ncols=True) as bar:
+
+        def advance(record: StepRecord) -> None:
+            bar.set_postfix(loss=f"{record.loss_nats:.3f}", refresh=False)
+            bar.update()
+
+        yield advance

@@ -1,0 +1,1 @@
+"""Random ensembles of constraints: thresholds, belief propagation, population dynamics, random slabs."""

@@ -1,0 +1,39 @@
+"""The exact posterior by whichever exact method suits the distribution; never an approximation."""
+
+from __future__ import annotations
+
+from generators.distribution import LODistribution
+from lo_theory.oracle import Posterior, PosteriorOfDistribution
+from lo_theory.posteriors.posterior import EnumeratedPosterior
+
+_FEW_STATES = 2**12  # so few latent vectors are enumerated faster than elimination is compiled
+_LARGEST_SCOPE = 2**16  # entries of a local truth table that elimination can hold
+
+
+def exact_posterior(distribution: LODistribution) -> PosteriorOfDistribution:
+    """Enumeration where there are few latent vectors, variable elimination where observations are local.
+
+    Elimination compiles for about half a minute at its first use on a machine.
+
+    Raises:
+        ValueError: many latents and observations of wide scopes, such as a hash of all latents, where neither works.
+    """
+    m, widest = distribution.alphabet, max((f.scopes.shape[1] for f in distribution.functions), default=0)
+    if m**distribution.n_latents <= _FEW_STATES or m**widest > _LARGEST_SCOPE:
+        return EnumeratedPosterior(distribution)
+    from lo_theory.posteriors.elimination import EliminatedPosterior
+
+    return EliminatedPosterior(distribution)
+
+
+def forgiving_posterior(distribution: LODistribution) -> Posterior:
+    """:func:`exact_posterior` that also answers tokens which contradict each other.
+
+    See :mod:`lo_theory.posteriors.contradiction`. Where observations read too many latents to be local it is the plain
+    posterior, which refuses such tokens.
+    """
+    from lo_theory.posteriors.contradiction import ForgivingPosterior
+
+    widest = max((f.scopes.shape[1] for f in distribution.functions), default=0)
+    posterior = exact_posterior(distribution)
+    return posterior if distribution.alphabet**widest > _LARGEST_SCOPE else ForgivingPosterior(posterior)

@@ -1,0 +1,243 @@
+"""Decoding: from tokens with masks to finished sequences, one step of a :class:`Decoder` after the other."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+import torch
+from jaxtyping import Bool, Float64, Int64
+from torch import Tensor
+
+from lo_theory.denoiser import Denoiser
+from lo_theory.samplers.decoder import Decoder, in_order, margin, top_probability, vanilla
+from lo_theory.samplers.rewrite import Planner
+from lo_theory.samplers.situation import Situation
+from lo_theory.samplers.trace import StepRecord, Trace
+
+__all__ = [
+    "Decoded",
+    "Decoder",
+    "DecodingStalledError",
+    "DecodingState",
+    "advance",
+    "decode",
+    "in_order",
+    "margin",
+    "top_probability",
+    "vanilla",
+]
+
+
+@dataclass(frozen=True, eq=False)
+class DecodingState:
+    """Where decoding stands.
+
+    Attributes:
+        tokens: (B, L), with masks.
+        given: (B, L), True where the token was there before decoding began.
+        step: finished steps.
+        previous: the denoiser's answers of the step before.
+        revealed_log_prob: (B, L), of each generated token when it was revealed; kept for a remask rule only.
+    """
+
+    tokens: Int64[Tensor, "B L"]
+    given: Bool[Tensor, "B L"]
+    step: int = 0
+    previous: Float64[Tensor, "B L V"] | None = None
+    revealed_log_prob: Float64[Tensor, "B L"] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Decoded:
+    """Finished sequences and how they came about."""
+
+    tokens: Int64[Tensor, "B L"]
+    trace: Trace
+
+
+class DecodingStalledError(RuntimeError):
+    """The steps are used up and positions are still hidden."""
+
+
+def decode(
+    denoiser: Denoiser,
+    tokens: Int64[Tensor, "B L"],
+    decoder: Decoder,
+    generator: torch.Generator,
+    *,
+    limit: int | None = None,
+    keep_finished: bool = False,
+) -> Decoded:
+    """Fill in every masked position of ``tokens``; given tokens never change and ``tokens`` itself is left alone.
+
+    It always ends: after ``limit`` steps, by default the reveal rule's own number of steps or, for a rule that reveals
+    at least one token per step, the largest number of masks in a row. A decoder that masks generated tokens again runs
+    for all its steps; others end with the last mask. Row i does not depend on what row j contains.
+
+    Args:
+        tokens: data tokens, masks (``vocabulary``) and pads (``vocabulary + 1``); for free generation all masks.
+        generator: all randomness, on any device.
+        keep_finished: let the denoiser see finished rows too, for one whose batch size must not change. The result is
+            the same but for the rounding of a network whose kernels depend on the batch size.
+    Raises:
+        ValueError: tokens of the wrong length or out of range; the denoiser has no answer (NaN, or every value
+            impossible) where one is needed.
+        DecodingStalledError: positions are still hidden after the last step.
+    Cost: one denoiser call per step on the rows that are not finished.
+    """
+    _check_tokens(denoiser, tokens)
+    hidden = tokens == denoiser.vocabulary
+    most = int(hidden.sum(dim=1).max()) if tokens.numel() else 0
+    allowed = next(n for n in (limit, decoder.reveal.steps, most) if n is not None)
+    state, records = DecodingState(tokens, ~hidden), []
+    while True:
+        masked = state.tokens == denoiser.vocabulary
+        goes_on = (hidden if decoder.revises and state.step < allowed else masked).any(dim=1)  # (B,)
+        count = int(goes_on.sum())
+        if count == 0:
+            return Decoded(state.tokens, Trace(tuple(records), *tokens.shape))
+        if state.step >= allowed:
+            raise _stalled(int(masked.sum()), allowed)
+        rows = None if keep_finished or count == len(tokens) else goes_on.nonzero().squeeze(1)
+        state, record = advance(denoiser, state, decoder, generator, rows=rows)
+        records.append(record)
+
+
+@torch.no_grad()
+def advance(
+    denoiser: Denoiser,
+    state: DecodingState,
+    decoder: Decoder,
+    generator: torch.Generator,
+    *,
+    rows: Int64[Tensor, " R"] | None = None,
+) -> tuple[DecodingState, StepRecord]:
+    """One step: score what is hidden, choose among it, draw tokens, and mask again what the decoder takes back.
+
+    Args:
+        rows: which rows the denoiser sees, every unfinished one among them; None is all.
+    Raises:
+        ValueError: as :func:`decode`.
+    """
+    now = _situation(_ask(denoiser, state.tokens, rows), state, decoder, generator)
+    chosen = decoder.reveal.choose(now, generator) & now.hidden
+    revealed = chosen if now.draft is None else chosen & (now.draft != now.tokens)
+    row, position = revealed.nonzero(as_tuple=True)
+    answers = now.log_probs[row, position]  # (M, V)
+    drawn = decoder.token(answers, revealed, generator) if now.draft is None else now.draft[row, position]
+    _require_answers(now, answers, row, position)
+    log_prob = answers.gather(1, drawn[:, None]).squeeze(1)
+    tokens = state.tokens.clone()
+    tokens[row, position] = drawn
+    dropped = _taken_back(now, chosen, decoder, generator)
+    if dropped is not None:
+        tokens.masked_fill_(dropped, denoiser.vocabulary)
+    record = StepRecord(
+        row=row,
+        position=position,
+        token=drawn,
+        score=now.score[row, position],
+        log_prob=log_prob,
+        entropy=torch.special.entr(answers.exp()).sum(dim=1),
+        rows=len(state.tokens) if rows is None else len(rows),
+        remasked=None if dropped is None else dropped.nonzero(),
+    )
+    kept = now.revealed_log_prob
+    if kept is not None and dropped is not None:
+        kept = kept.index_put((row, position), log_prob).masked_fill(dropped, 0.0)
+    return DecodingState(tokens, state.given, state.step + 1, now.log_probs, kept), record
+
+
+def _ask(
+    denoiser: Denoiser, tokens: Int64[Tensor, "B L"], rows: Int64[Tensor, " R"] | None
+) -> Float64[Tensor, "B L V"]:
+    """The denoiser's answers in float64, NaN in rows that it does not see."""
+    if rows is None:
+        return denoiser(tokens).to(torch.float64)
+    answers = denoiser(tokens[rows]).to(torch.float64)
+    return answers.new_full((len(tokens), *answers.shape[1:]), math.nan).index_copy(0, rows, answers)
+
+
+def _situation(
+    log_probs: Float64[Tensor, "B L V"], state: DecodingState, decoder: Decoder, generator: torch.Generator
+) -> Situation:
+    """The moment before the choice, scored; under a planner with a draft."""
+    masked = state.tokens == log_probs.shape[-1]
+    planner = decoder.planner
+    hidden = masked if planner is None else ~state.given
+    log_prob = state.revealed_log_prob
+    if decoder.remask is not None and log_prob is None:
+        log_prob = torch.zeros(masked.shape, dtype=torch.float64, device=masked.device)
+    now = Situation(
+        step=state.step,
+        tokens=state.tokens,
+        given=state.given,
+        hidden=hidden,
+        score=torch.zeros(masked.shape, dtype=torch.float64, device=masked.device),
+        log_probs=log_probs,
+        previous=state.previous,
+        revealed_log_prob=log_prob,
+    )
+    if isinstance(decoder.score, Planner):
+        drafted = hidden if decoder.score.rewrites else masked
+        draft = state.tokens.masked_scatter(drafted, decoder.token(log_probs[drafted], drafted, generator))
+        now = replace(now, draft=draft)
+        score = decoder.score.plan(now, generator)
+    else:
+        score = decoder.score(log_probs, hidden, generator)
+    return replace(now, score=torch.where(hidden, score, -math.inf))
+
+
+def _taken_back(
+    now: Situation, chosen: Bool[Tensor, "B L"], decoder: Decoder, generator: torch.Generator
+) -> Bool[Tensor, "B L"] | None:
+    """Generated tokens that are masked again; None if this decoder never does that."""
+    if not decoder.revises:
+        return None
+    dropped = torch.zeros_like(chosen) if decoder.planner is None else ~chosen
+    if decoder.remask is not None:
+        dropped = dropped | decoder.remask.choose(now, generator)
+    return dropped & now.generated
+
+
+def _require_answers(
+    now: Situation, answers: Float64[Tensor, "M V"], row: Int64[Tensor, " M"], position: Int64[Tensor, " M"]
+) -> None:
+    """One look at the device for both checks: no hidden position scores NaN, each revealed one has a possible value."""
+    unscored = now.score.isnan()  # -inf where nothing is hidden
+    missing = answers.isnan().any(dim=1) | (answers.amax(dim=1) == -math.inf)
+    if not (unscored.any() | missing.any()):
+        return
+    if unscored.any():
+        where = unscored.nonzero()[0].tolist()
+        raise ValueError(
+            f"the score of row {where[0]}, position {where[1]} is NaN: the denoiser has no answer there. A denoiser "
+            "that answers along one order only is decoded with in_order(order); a planner needs one that answers at "
+            "visible positions too, such as MaskedDenoiser(network, everywhere=True)."
+        )
+    first = int(missing.nonzero()[0, 0])
+    raise ValueError(
+        f"the denoiser has no answer for row {int(row[first])}, position {int(position[first])}: "
+        f"{answers[first].tolist()}. Reveal positions in an order that it can follow, such as in_order(order) for an "
+        "autoregressive one."
+    )
+
+
+def _stalled(left: int, allowed: int) -> DecodingStalledError:
+    return DecodingStalledError(
+        f"{left} positions are still hidden after {allowed} steps. A reveal rule must choose at least one hidden "
+        "position of every unfinished row per step, or name its number of steps and finish in them; a remask rule must "
+        "leave the last step alone. If limit was given, raise it."
+    )
+
+
+def _check_tokens(denoiser: Denoiser, tokens: Int64[Tensor, "B L"]) -> None:
+    if tokens.ndim != 2 or tokens.shape[1] != denoiser.length:
+        raise ValueError(f"tokens must have shape (B, {denoiser.length}); got {tuple(tokens.shape)}.")
+    outside = (tokens < 0) | (tokens > denoiser.vocabulary + 1)
+    if outside.any():
+        raise ValueError(
+            f"tokens lie in range({denoiser.vocabulary}), or are the mask id {denoiser.vocabulary} or the pad id "
+            f"{denoiser.vocabulary + 1}; got {int(tokens[outside][0])}."
+        )

@@ -1,0 +1,108 @@
+"""Which token stands at a position that is being revealed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import torch
+from jaxtyping import Bool, Float64, Int64
+from torch import Tensor
+
+from lo_theory.samplers.noise import gumbel, uniform_noise
+
+TokenRule = Callable[[Tensor, Tensor, torch.Generator], Tensor]
+"""(log_probs (M, V) float64 at the chosen positions, chosen (B, L) bool with M True, generator) -> tokens (M,) int64.
+
+The M positions stand in row-major order. Rules see no other position: a denoiser need not have an answer there.
+"""
+
+_ROUNDING_SLACK = 1e-12  # a sum of probabilities that misses the mass by rounding alone has reached it
+
+
+def sample_token(temperature: float = 1.0) -> TokenRule:
+    """Draw from p(.)^(1/temperature), normalised, by the Gumbel-max trick in float64; impossible values never come out.
+
+    Raises:
+        ValueError: the temperature is not positive and finite; for its limit 0 use :func:`argmax_token`.
+    """
+    _check_temperature(temperature)
+
+    def draw(
+        log_probs: Float64[Tensor, "M V"], chosen: Bool[Tensor, "B L"], generator: torch.Generator
+    ) -> Int64[Tensor, " M"]:
+        uniform = uniform_noise((*chosen.shape, log_probs.shape[-1]), generator, chosen.device)
+        return (log_probs / temperature + gumbel(uniform[chosen])).argmax(dim=-1)
+
+    return draw
+
+
+def argmax_token(
+    log_probs: Float64[Tensor, "M V"], chosen: Bool[Tensor, "B L"], generator: torch.Generator
+) -> Int64[Tensor, " M"]:
+    """The most likely value; of equally likely ones the lowest."""
+    return log_probs.argmax(dim=-1)
+
+
+def top_k_token(k: int, temperature: float = 1.0) -> TokenRule:
+    """Draw from the k most likely values alone, renormalised; of equally likely ones the lower stay.
+
+    The law is that of :func:`sample_token` given one of those k. Source: Fan et al. 2018, arXiv 1805.04833.
+
+    Raises:
+        ValueError: ``k < 1``; the temperature is not positive and finite.
+    """
+    if k < 1:
+        raise ValueError(f"a token is drawn from at least one value; got k = {k}.")
+    _check_temperature(temperature)
+    return _among(lambda log_probs: _rank(log_probs) < k, temperature)
+
+
+def top_p_token(mass: float, temperature: float = 1.0) -> TokenRule:
+    """Draw from the nucleus alone, renormalised: the fewest most likely values whose probabilities reach ``mass``.
+
+    Probabilities are those after the temperature. Of equally likely values the lower enter first; a sum that misses
+    the mass by less than 1e-12 has reached it. Source: Holtzman et al. 2020, arXiv 1904.09751.
+
+    Raises:
+        ValueError: ``mass`` is not in (0, 1]; the temperature is not positive and finite.
+    """
+    if not 0 < mass <= 1:
+        raise ValueError(
+            f"the mass of a nucleus lies in (0, 1]; got {mass!r}. For the most likely value: argmax_token."
+        )
+    _check_temperature(temperature)
+    if mass == 1:
+        return sample_token(temperature)
+
+    def nucleus(log_probs: Float64[Tensor, "M V"]) -> Bool[Tensor, "M V"]:
+        by_probability = log_probs.argsort(dim=-1, descending=True, stable=True)
+        sorted_probs = (log_probs / temperature).softmax(dim=-1).gather(-1, by_probability)
+        reached_before = sorted_probs.cumsum(dim=-1) - sorted_probs
+        kept = reached_before < mass - _ROUNDING_SLACK
+        kept[:, 0] = True
+        return torch.zeros_like(kept).scatter(-1, by_probability, kept)
+
+    return _among(nucleus, temperature)
+
+
+def _among(keep: Callable[[Tensor], Tensor], temperature: float) -> TokenRule:
+    """Draw at ``temperature`` from the values that ``keep`` (M, V) -> (M, V) bool lets through."""
+    sample = sample_token(temperature)
+
+    def draw(
+        log_probs: Float64[Tensor, "M V"], chosen: Bool[Tensor, "B L"], generator: torch.Generator
+    ) -> Int64[Tensor, " M"]:
+        return sample(log_probs.masked_fill(~keep(log_probs), -math.inf), chosen, generator)
+
+    return draw
+
+
+def _rank(log_probs: Float64[Tensor, "M V"]) -> Int64[Tensor, "M V"]:
+    """0 for the most likely value of each row, ties to the lower value."""
+    return log_probs.argsort(dim=-1, descending=True, stable=True).argsort(dim=-1)
+
+
+def _check_temperature(temperature: float) -> None:
+    if not 0 < temperature < math.inf:
+        raise ValueError(f"the temperature must be positive and finite; got {temperature!r}. For 0 use argmax_token.")
