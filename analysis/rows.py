@@ -144,6 +144,22 @@ def combine_seeds(rows: Sequence[Row]) -> list[Row]:
     return [_combined(group) for group in groups.values()]
 
 
+def mean_calls(rows: Iterable[Row]) -> list[Row]:
+    """Rows with the calls of their rule averaged over seeds, so that :func:`combine_seeds` takes them as one number.
+
+    A rule that decides itself how many tokens to reveal takes another number of calls in every run.
+    """
+    rows = list(rows)
+    calls: dict[tuple[Any, ...], list[float]] = {}
+    for row in rows:
+        calls.setdefault(_rule(row), []).append(math.nan if row.calls is None else row.calls)
+    return [dataclasses.replace(row, calls=float(np.mean(calls[_rule(row)]))) for row in rows]
+
+
+def _rule(row: Row) -> tuple[Any, ...]:
+    return row.distribution, row.model, row.decoder, row.swept, row.at
+
+
 def _combined(group: list[Row]) -> Row:
     first, k = group[0], len(group)
     seeds = [row.seed for row in group]

@@ -30,6 +30,7 @@ from analysis.audit.plans import plans
 from analysis.experiment import run_units, write_tables
 from analysis.report import write_report
 from analysis.scales import ScaleName
+from analysis.units import Unit
 from generators.storage import write_atomic, write_json_atomic
 
 CLAIMS: tuple[Claim, ...] = (*PAPER_CLAIMS, *THEORY_CLAIMS, *SLAB_CLAIMS, *TABLE_CLAIMS, *IDENTITY_CLAIMS)
@@ -59,13 +60,18 @@ class AuditExperiment:
     device: str = "cpu"
     runs: Path | None = None
 
+    @property
+    def units(self) -> list[Unit]:
+        """What it measures itself: the units of every experiment without a finished run."""
+        found = self.found()
+        return [unit for name, units in plans(self.scale).items() if name not in found for unit in units]
+
     def run(self) -> Path:
         """Compute what is missing, print and write the table of verdicts and the report; returns the report's file."""
         started = time.perf_counter()
         found = self.found()
         own = {name: units for name, units in plans(self.scale).items() if name not in found}
-        wanted = [unit for units in own.values() for unit in units]
-        units = run_units(wanted, self.directory, name=f"audit {self.scale}", jobs=self.jobs)
+        units = run_units(self.units, self.directory, name=f"audit {self.scale}", jobs=self.jobs)
         write_tables(units, self.directory / "tables")
         evidence = gather(units, found, {name: len(units) for name, units in own.items()})
         findings, controls = audit(CLAIMS, evidence), audit(CONTROLS, evidence)

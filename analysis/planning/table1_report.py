@@ -14,7 +14,7 @@ from analysis.planning.table1 import DISTINCT, Table1Unit, size_name, table1_uni
 from analysis.plots.style import CONTROL, SavedFigure, save_figure
 from analysis.plots.table1 import draw_table1
 from analysis.report import Check, FigureItem, Report, Section, TableItem, show, write_report
-from analysis.rows import Row, combine_seeds
+from analysis.rows import Row, combine_seeds, mean_calls
 from analysis.scales import ScaleName
 from analysis.store import StoredUnit
 
@@ -56,7 +56,7 @@ class Table1Experiment:
 
 def table1_checks(rows: Sequence[Row]) -> list[Check]:
     """What must hold of a perfect model, and what this project wants of its networks."""
-    means = [row for row in combine_seeds(rows) if row.metric == AGREEMENT]
+    means = [row for row in combine_seeds(mean_calls(rows)) if row.metric == AGREEMENT]
     checks = [
         Check(
             text=f"exact posterior, {row.distribution}, {row.decoder}, one token per call",
@@ -126,7 +126,7 @@ def _report(
         caveats=[
             "For bits margin, top probability and negative entropy rank alike: equal rows, one line is drawn.",
             "A rule that rewrites by argmax draws few different sequences: see the share of distinct latents, 1 for "
-            "independent draws.",
+            "independent draws. In one call it writes one sequence, at times below the lower edge of the figure.",
             "Networks of this scale are far smaller than the paper's 19M, and so are N and P.",
         ],
     )
@@ -137,7 +137,7 @@ def _network_sizes(rows: Sequence[Row]) -> list[str]:
 
 
 def _paper_table(rows: Sequence[Row]) -> TableItem:
-    means = [row for row in combine_seeds(rows) if row.metric == AGREEMENT and row.model == CONTROL]
+    means = [row for row in combine_seeds(mean_calls(rows)) if row.metric == AGREEMENT and row.model == CONTROL]
     cells = {(r.distribution, r.decoder, r.at): r for r in means if r.swept == "steps"}
     steps = sorted({at for name, _, at in cells if at and name in {_name(p) for p in TABLE_1}}, reverse=True)
     header = ["size", "paper, vanilla", "paper, margin"]
@@ -166,7 +166,7 @@ def _name(paper: object) -> str:
 
 
 def _rule_table(rows: Sequence[Row], name: str) -> TableItem:
-    means = [row for row in combine_seeds(rows) if row.distribution == name]
+    means = [row for row in combine_seeds(mean_calls(rows)) if row.distribution == name]
     found = {(r.metric, r.model, r.decoder, r.swept, r.at): r for r in means}
     settings = list(dict.fromkeys((r.decoder or "", r.swept or "", r.at or 0.0) for r in means))
     models = list(dict.fromkeys(r.model for r in means))

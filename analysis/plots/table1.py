@@ -26,7 +26,7 @@ from analysis.plots.style import (
     note,
     paper_style,
 )
-from analysis.rows import Row, combine_seeds
+from analysis.rows import Row, combine_seeds, mean_calls
 
 # Top probability and negative entropy are margin for bits, their rows equal to its own; one line stands for the three.
 _LOOKS = {
@@ -53,7 +53,7 @@ def draw_table1(rows: Sequence[Row], model: str = "mdm") -> Figure:
     Raises:
         ValueError: no row of that model.
     """
-    rows = combine_seeds([row for row in rows if row.metric == AGREEMENT])
+    rows = combine_seeds(mean_calls(row for row in rows if row.metric == AGREEMENT))
     sizes = sorted({row.distribution for row in rows if row.model == model}, key=_latents)
     if not sizes:
         raise ValueError(f"no agreement of a model {model!r}; got rows of {sorted({row.model for row in rows})}.")
@@ -67,8 +67,7 @@ def draw_table1(rows: Sequence[Row], model: str = "mdm") -> Figure:
             headline(panel, title, _message(chosen))
         _paper_sizes(paper, [r for r in rows if r.model == CONTROL])
         network.set_ylabel("observations that agree\nwith the generated latents")
-        lowest = min(r.interval[0] for r in rows if r.distribution == size or r.decoder in ("vanilla", "margin"))
-        network.set_ylim(min(0.6, lowest - 0.02), 1.012)
+        network.set_ylim(0.55, 1.012)
         network.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:.0f}%"))
         handles = [Line2D([], [], color=c, marker=m, markersize=5, label=name) for name, (c, m) in _LOOKS.items()]
         figure.legend(handles=handles, loc="outside lower center", ncols=5)

@@ -8,8 +8,8 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Bool, Int64, UInt8, UInt64
 
+from generators.compiled import kernel
 from generators.draws import words
-from generators.sudoku.compiled import kernel
 from generators.sudoku.fill import MOVES_PER_SIDE, fill_grid
 from generators.sudoku.grid import SIZES, Size
 from generators.sudoku.human import STRATEGY_NAMES, STUCK, level_of, solve_one

@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Int32, Int64, UInt8, UInt64
 
-from generators.sudoku.compiled import kernel
+from generators.compiled import kernel
 from generators.sudoku.grid import Size
 from generators.sudoku.search import below, propagate, search
 

@@ -21,6 +21,7 @@ from analysis.planning.table1_report import Table1Experiment, table1_checks
 from analysis.planning.table1_rules import adaptive_rules, budgeted_rules
 from analysis.plots.style import CONTROL
 from analysis.plots.table1 import draw_table1
+from analysis.rows import combine_seeds, mean_calls
 from analysis.scales import Setting
 from analysis.units import finish
 
@@ -71,6 +72,18 @@ def test_the_share_of_distinct_latents_is_one_for_uniform_draws_and_small_for_co
 def test_a_network_that_misses_the_goal_is_reported(control):
     network = [replace(r, model="mdm", value=0.7, low=0.65, high=0.75) for r in control if r.metric == AGREEMENT]
     assert [check.met for check in table1_checks(network)] == [False]
+
+
+def test_a_rule_with_other_calls_in_every_run_is_averaged_as_one(control):
+    runs = [
+        replace(row, seed=seed, calls=(row.calls or 0.0) + seed)
+        for row in control
+        for seed in (0, 1, 2)
+        if row.metric == AGREEMENT and row.decoder == "entropy bound"
+    ]
+    combined = combine_seeds(mean_calls(runs))
+    assert len(combined) * 3 == len(runs)
+    assert {row.over for row in combined} == {"seeds"}
 
 
 def test_rules_refuse_impossible_numbers_of_steps():
