@@ -34,7 +34,7 @@ from analysis.units import Unit
 from generators.storage import write_atomic, write_json_atomic
 
 CLAIMS: tuple[Claim, ...] = (*PAPER_CLAIMS, *THEORY_CLAIMS, *SLAB_CLAIMS, *TABLE_CLAIMS, *IDENTITY_CLAIMS)
-RECORDED = Path(__file__).resolve().parents[1] / "results"
+RECORDED = Path(__file__).resolve().parents[2] / "results"
 """Recorded runs of a checkout; an installed copy has none."""
 
 _OWN_PREFIX = "audit"

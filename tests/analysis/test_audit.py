@@ -19,7 +19,7 @@ from analysis.audit.claims_table import PRINTED
 from analysis.audit.controls import CONTROLS
 from analysis.audit.evidence import COMPUTED, read_csv, recorded
 from analysis.audit.exact import balanced_channel
-from analysis.audit.experiment import CLAIMS, AuditExperiment, save_findings
+from analysis.audit.experiment import CLAIMS, RECORDED, AuditExperiment, save_findings
 from analysis.audit.experiment import audit as judge_all
 from analysis.audit.loss import LossUnit
 from analysis.audit.page import number, terminal_table
@@ -285,3 +285,9 @@ def test_the_closed_forms_of_small_events():
     few, many = slab_event(100, 0.5), slab_event(10_000, 0.5)
     assert few == pytest.approx(math.exp(-0.25), rel=0.01)  # (1 - c_beta N / (2 P))^N with P = 2 c_beta N^2
     assert many == pytest.approx(math.exp(-0.25), rel=1e-4)
+
+
+def test_the_recorded_runs_of_a_checkout_are_found():
+    assert (RECORDED / "README.md").exists()
+    found = AuditExperiment(scale="smoke", directory=RECORDED / "nowhere").found()
+    assert {"thresholds", "slabs", "gap"} <= set(found)
