@@ -25,7 +25,6 @@ from lo_theory.phases.ensemble import Ensemble
 from lo_theory.phases.thresholds import kesten_stigum_degree, paper_degree
 
 WINDOWS = win.EXPERIMENT
-FIG_4 = "NAE-3 m=3, 1 only"  # its name among the thresholds
 FOUND, KEPT, LOST = 0.9, 0.8, 0.7  # overlaps that count as found, as kept by the planted start, and as not found
 _FINITE_SIZE = 0.003  # nats: corrections of order 1 / N to free entropies of instances
 

@@ -12,7 +12,7 @@ import dataclasses
 import io
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -63,15 +63,15 @@ class AuditExperiment:
     @property
     def units(self) -> list[Unit]:
         """What it measures itself: the units of every experiment without a finished run."""
-        found = self.found()
-        return [unit for name, units in plans(self.scale).items() if name not in found for unit in units]
+        return [unit for units in self._own(self.found()).values() for unit in units]
 
     def run(self) -> Path:
         """Compute what is missing, print and write the table of verdicts and the report; returns the report's file."""
         started = time.perf_counter()
         found = self.found()
-        own = {name: units for name, units in plans(self.scale).items() if name not in found}
-        units = run_units(self.units, self.directory, name=f"audit {self.scale}", jobs=self.jobs)
+        own = self._own(found)
+        wanted = [unit for units in own.values() for unit in units]
+        units = run_units(wanted, self.directory, name=f"audit {self.scale}", jobs=self.jobs)
         write_tables(units, self.directory / "tables")
         evidence = gather(units, found, {name: len(units) for name, units in own.items()})
         findings, controls = audit(CLAIMS, evidence), audit(CONTROLS, evidence)
@@ -79,6 +79,10 @@ class AuditExperiment:
         print(terminal_table(findings))
         minutes = (time.perf_counter() - started) / 60
         return write_report(self.directory, audit_report(findings, controls, units, self.scale, minutes))
+
+    def _own(self, found: Mapping[str, Source]) -> dict[str, list[Unit]]:
+        """Units by experiment, of those that no finished run has measured."""
+        return {name: list(units) for name, units in plans(self.scale).items() if name not in found}
 
     def found(self) -> dict[str, Source]:
         """Finished runs by experiment. Those that the audit cannot make itself are taken at any scale."""
