@@ -18,6 +18,7 @@ from generators.noise import Noisy
 from generators.observation import ObservationFunction
 from generators.planted import PlantedEnsemble, PlantedInstance
 from generators.predicate import Predicate
+from generators.prompted import PuzzleForm, mark_given, split_given
 from generators.rule import LogicRule
 from generators.rule_syntax import RuleSyntaxError
 from generators.scopes import ordered_scopes, random_scopes, regular_scopes
@@ -33,11 +34,13 @@ __all__ = [
     "PlantedEnsemble",
     "PlantedInstance",
     "Predicate",
+    "PuzzleForm",
     "RandomSlab",
     "RuleSyntaxError",
     "every_subset",
     "local_hash",
     "logic_rules",
+    "mark_given",
     "nae_sat",
     "ordered_scopes",
     "predicate_csp",
@@ -47,6 +50,7 @@ __all__ = [
     "read_dataset",
     "regular_scopes",
     "sparse_parity",
+    "split_given",
     "whole_hash",
     "write_dataset",
 ]

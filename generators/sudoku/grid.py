@@ -166,6 +166,21 @@ def check_givens(grid: Integer[np.ndarray, "cells"]) -> None:
             seen[digit] = cell
 
 
+def check_all_givens(grids: Integer[np.ndarray, "n cells"], what: str = "puzzle") -> None:
+    """:func:`check_givens` of a batch; ``what`` a grid is, for the message.
+
+    Raises:
+        ValueError: as there, with the number of the grid.
+    """
+    wrong = contradicting(grids)
+    if wrong.any():
+        number = int(np.flatnonzero(wrong)[0])
+        try:
+            check_givens(grids[number])
+        except ValueError as error:
+            raise ValueError(f"{what} {number}: {error}") from None
+
+
 def completes(solutions: Integer[np.ndarray, "n cells"], puzzles: Integer[np.ndarray, "n cells"]) -> np.ndarray:
     """Whether each solution is a full valid grid that keeps every given of its puzzle, (n,) bool."""
     kept = ((puzzles == 0) | (puzzles == solutions)).all(axis=1)

@@ -20,7 +20,7 @@ import numpy as np
 from jaxtyping import Bool, Int16, Int32, Int64, Integer, UInt8
 
 from generators.compiled import kernel
-from generators.sudoku.grid import check_givens, check_grids, contradicting
+from generators.sudoku.grid import check_all_givens, check_givens, check_grids
 from generators.sudoku.strategies import (
     DOKUSAN,
     HIDDEN_SINGLE,
@@ -110,7 +110,7 @@ def solve_by_strategies(puzzles: Integer[np.ndarray, "n cells"], dialect: Dialec
     """
     size = check_grids(puzzles)
     number = _dialect(dialect)
-    _check_all_givens(puzzles)
+    check_all_givens(puzzles)
     grids = np.array(puzzles, dtype=np.uint8, order="C")
     order, strategies = np.full(grids.shape, -1, np.int16), np.zeros(grids.shape, np.int16)
     solved, levels = np.zeros(len(grids), dtype=bool), np.zeros(len(grids), dtype=np.int64)
@@ -138,16 +138,6 @@ def _dialect(dialect: str) -> int:
     if dialect not in _DIALECTS:
         raise ValueError(f"dialect must be one of {sorted(_DIALECTS)}; got {dialect!r}.")
     return _DIALECTS[dialect]
-
-
-def _check_all_givens(puzzles: np.ndarray) -> None:
-    wrong = contradicting(puzzles)
-    if wrong.any():
-        number = int(np.flatnonzero(wrong)[0])
-        try:
-            check_givens(puzzles[number])
-        except ValueError as error:
-            raise ValueError(f"puzzle {number}: {error}") from None
 
 
 @kernel

@@ -78,12 +78,18 @@ def pack_rows(puzzles: Integer[np.ndarray, "n cells"], result: HumanResult) -> I
     if not result.solved.all():
         stuck = int(np.flatnonzero(~result.solved)[0])
         raise ValueError(f"puzzle {stuck} is not solved by the strategies. Keep only the rows where solved is True.")
-    given = puzzles > 0
-    count = given.sum(axis=1)
-    shown = np.argsort(~given, axis=1, kind="stable")  # givens in reading order, then anything
+    count = (puzzles > 0).sum(axis=1)
     late = np.arange(size.cells) - count[:, None]
-    order = np.where(late < 0, shown, np.take_along_axis(result.order, late.clip(0), axis=1))
+    order = givens_then_fills(puzzles, result)
     strategy = np.where(late < 0, 0, np.take_along_axis(result.hardest_per_fill, late.clip(0), axis=1))
     digit = np.take_along_axis(result.grids, order, axis=1)
     quadruples = np.stack([order // size.side, order % size.side, digit, strategy], axis=2)
     return np.concatenate([count[:, None], quadruples.reshape(len(puzzles), -1)], axis=1).astype(np.int64)
+
+
+def givens_then_fills(puzzles: Integer[np.ndarray, "n cells"], result: HumanResult) -> Int64[np.ndarray, "n cells"]:
+    """All cells of solved puzzles, (n, cells): the givens in reading order, then the fills in the solver's order."""
+    given = puzzles > 0
+    shown = np.argsort(~given, axis=1, kind="stable")  # givens in reading order, then anything
+    late = np.arange(puzzles.shape[1]) - given.sum(axis=1)[:, None]
+    return np.where(late < 0, shown, np.take_along_axis(result.order, late.clip(0), axis=1)).astype(np.int64)

@@ -17,10 +17,12 @@ from generators.zebra.human import MOST_STEPS, STRATEGY_NAMES, STUCK, TWO_CLUES,
 from generators.zebra.puzzle import PADDING, ZebraPuzzles, check_size
 from generators.zebra.search import ENTITIES, LEVELS
 from generators.zebra.symmetry import attribute_orders, key_limit, key_of, operand_rules
+from generators.zebra.tokens import LONGEST_CLUE, prompt_length
 
 Part = Literal["all", "train", "test"]
 MOST_CLUES = 48  # of a created puzzle; a draw with more is thrown away (6 houses, 6 attributes: about 20 are usual)
 _DRAWN = 192  # clues of a draw before superfluous ones go
+_FEWEST_TOKENS = 2 * LONGEST_CLUE + 1  # at 3 houses, 3 attributes: six places settle it
 _STREAM = 0  # of generators.draws.words
 _ATTEMPTS = 10_000  # for one puzzle
 _PARTS = {"all": 0, "train": 1, "test": 2}
@@ -60,9 +62,13 @@ class ZebraSource:
         part: "train" and "test" never have a puzzle in common up to symmetry, whatever the seeds: the key of its class
             decides where a puzzle belongs.
         test_share: the share of puzzles that belong to "test".
+        most_tokens: that the clues and ``ANSWER`` may take (see :mod:`generators.zebra.tokens`), as a network wants
+            prompts of one length. None: 16 and 8 per cell of the largest size, which fewer than one draw in 10,000
+            exceeds; but with ``weights``, which may want more, whatever 48 clues can take, 625.
     Raises:
         ValueError: sizes outside 3..6 or in reverse, an unknown type, negative or no weights, weights that can never
-            tell houses apart, levels outside 1..6, an unknown part, a share outside (0, 1).
+            tell houses apart, levels outside 1..6, an unknown part, a share outside (0, 1), fewer
+            tokens than a puzzle takes.
     """
 
     houses: tuple[int, int] = (4, 4)
@@ -71,6 +77,7 @@ class ZebraSource:
     levels: tuple[int, int] | None = None
     part: Part = "all"
     test_share: float = 0.1
+    most_tokens: int | None = None
 
     def __post_init__(self) -> None:
         """Refuse what no stream can deliver."""
@@ -86,6 +93,17 @@ class ZebraSource:
         if self.part not in _PARTS:
             raise ValueError(f"part must be one of {sorted(_PARTS)}; got {self.part!r}.")
         key_limit(self.test_share)
+        if self.most_tokens is not None and self.most_tokens < _FEWEST_TOKENS:
+            raise ValueError(f"no puzzle takes fewer than {_FEWEST_TOKENS} tokens; got most_tokens={self.most_tokens}.")
+
+    @property
+    def prompt_length(self) -> int:
+        """Tokens that the clues and ``ANSWER`` of a puzzle may take: see ``most_tokens``."""
+        if self.most_tokens is not None:
+            return self.most_tokens
+        if self.weights is not None:
+            return MOST_CLUES * LONGEST_CLUE + 1
+        return 16 + 8 * self.houses[1] * self.attributes[1]
 
     def rows(self, sample_seed: int, start: int, stop: int) -> ZebraRows:
         """Puzzles ``start..stop-1`` of the endless sample named by ``sample_seed``.
@@ -112,6 +130,7 @@ class ZebraSource:
             np.array(self.levels or (0, STUCK)),
             _PARTS[self.part],
             key_limit(self.test_share),
+            self.prompt_length,
             attribute_orders(),
             operand_rules(),
             houses,
@@ -124,7 +143,7 @@ class ZebraSource:
             row = start + int(np.flatnonzero(attempts == 0)[0])
             raise ValueError(
                 f"row {row}: none of {_ATTEMPTS} draws gave a puzzle of the wanted kind: {self}. Ask for a wider range "
-                f"of levels or for more types of clues."
+                f"of levels, for more types of clues or for more tokens."
             )
         return ZebraRows(ZebraPuzzles(houses, attributes, clues), solutions, attempts)
 
@@ -164,6 +183,7 @@ def _create_rows(
     levels: Int64[np.ndarray, "2"],
     part: int,
     cut: np.uint64,
+    most_tokens: int,
     orders: Int64[np.ndarray, "orders 6"],
     rules: Int64[np.ndarray, "types 3"],
     houses: Int64[np.ndarray, "n"],
@@ -185,7 +205,7 @@ def _create_rows(
             drawn[:] = PADDING
             tables, facts = support[h - LEAST], truth[h - LEAST]
             count = draw_clues(drawn, solutions[row], h, a, bounds, tables, facts, stack, choice, state)
-            if count == 0 or count > clues.shape[1]:
+            if count == 0 or count > clues.shape[1] or prompt_length(drawn) > most_tokens:
                 continue
             clues[row] = drawn[: clues.shape[1]]
             if part and (part == 2) != (key_of(clues[row], solutions[row], h, a, orders, rules) < cut):

@@ -29,6 +29,8 @@ _FIRST_TYPE = MOST
 _LHS = _FIRST_TYPE + len(CLUE_TYPES)
 _RHS, _ATTRIBUTE, _HOUSE, _CLUE_END, _ANSWER = range(_LHS + 1, _LHS + 6)
 VOCABULARY = (*(str(d) for d in range(MOST)), *TYPE_NUMBERS, "LHS", "RHS", "c", "n", "CLUE_END", "ANSWER")
+_OWN_TOKENS, _ENTITY_TOKENS = 4, 3  # of a clue: type, LHS, RHS, CLUE_END; and of each of its entities
+LONGEST_CLUE = _OWN_TOKENS + 3 * _ENTITY_TOKENS
 PAD = len(VOCABULARY) + 1  # len(VOCABULARY) itself is the mask
 _IDS = {token: number for number, token in enumerate(VOCABULARY)}
 _MARKS = {"c": 1, "n": 0}
@@ -63,9 +65,7 @@ def encode(puzzles: ZebraPuzzles, cells: Integer[np.ndarray, "n 36 3"], length: 
     """
     if len(cells) != len(puzzles):
         raise ValueError(f"need one list of cells per puzzle; got {len(cells)} for {len(puzzles)}.")
-    operands = (puzzles.clues[:, :, 1:] != NOTHING).sum(axis=2)
-    kept = puzzles.clues[:, :, 0] >= 0
-    answers = ((4 + 3 * operands) * kept).sum(axis=1)  # type, LHS, RHS, CLUE_END
+    answers = prompt_lengths(puzzles) - 1
     lengths = answers + 1 + 3 * (cells[:, :, 0] >= 0).sum(axis=1)
     longest = int(lengths.max(initial=0))
     if length is not None and longest > length:
@@ -76,11 +76,18 @@ def encode(puzzles: ZebraPuzzles, cells: Integer[np.ndarray, "n 36 3"], length: 
     return TokenRows(ids, answers, lengths)
 
 
+def prompt_lengths(puzzles: ZebraPuzzles) -> Int64[np.ndarray, "n"]:
+    """Tokens of all clues of each puzzle and of ``ANSWER``, (n,)."""
+    lengths = np.empty(len(puzzles), dtype=np.int64)
+    _measure_rows(puzzles.clues, lengths)
+    return lengths
+
+
 def row_major(puzzles: ZebraPuzzles, solutions: Int8[np.ndarray, "n 6 6"]) -> Int8[np.ndarray, "n 36 3"]:
     """The cells of solutions attribute by attribute, house by house: an order that says nothing about the puzzle."""
     attribute, house = (np.broadcast_to(axis, (MOST, MOST)).ravel() for axis in np.ogrid[:MOST, :MOST])
     cells = np.stack([np.broadcast_to(x, (len(puzzles), MOST**2)) for x in (attribute, house)], axis=2)
-    cells = np.concatenate([cells, solutions.reshape(len(puzzles), -1, 1)], axis=2)
+    cells = np.concatenate([cells, solutions.reshape(-1, MOST**2, 1)], axis=2)
     outside = (attribute >= puzzles.attributes[:, None]) | (house >= puzzles.houses[:, None])
     first = np.argsort(outside, axis=1, kind="stable")
     cells = np.where(outside[:, :, None], -1, cells)
@@ -168,6 +175,24 @@ def _read_cells(words: list[str]) -> Int8[np.ndarray, "k 3"]:
         seen = f"{strange[0]!r}" if strange else f"{len(words)} tokens"
         raise ValueError(f"an answer is triples of digits (attribute, house, value); got {seen}.")
     return np.array(words, dtype=np.int8).reshape(-1, 3)
+
+
+@kernel
+def prompt_length(clues: Int8[np.ndarray, "m 4"]) -> int:
+    """Tokens of the clues of one puzzle and of ``ANSWER``."""
+    length = 1
+    for number in range(clue_count(clues)):
+        length += _OWN_TOKENS
+        for slot in range(1, 4):
+            if clues[number, slot] != NOTHING:
+                length += _ENTITY_TOKENS
+    return length
+
+
+@kernel
+def _measure_rows(clues: Int8[np.ndarray, "n M 4"], lengths: Int64[np.ndarray, "n"]) -> None:
+    for n in range(len(clues)):
+        lengths[n] = prompt_length(clues[n])
 
 
 @kernel

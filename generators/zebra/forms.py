@@ -1,0 +1,289 @@
+"""Zebra puzzles as prompted rows: pads, clues and ``ANSWER`` are the prompt, then the solution as cells or triples.
+
+Tokens are those of :mod:`generators.zebra.tokens`. A prompt ends at a fixed place, so that an answer always begins at
+the same one: what is missing in front are pads. Cells are the form of masked diffusion, which knows where a token
+stands; triples (attribute, house, value) are the form of Shah et al. (2024), in which a left-to-right model says where
+it writes and what.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Int8, Int64, Integer
+
+from generators.prompted import Order, agreed, check_order, form_fingerprint, mark_given, random_order
+from generators.zebra.clue import MOST
+from generators.zebra.create import ZebraSource
+from generators.zebra.human import STUCK, solve_by_strategies
+from generators.zebra.puzzle import ZebraPuzzles
+from generators.zebra.tokens import PAD, VOCABULARY, encode, row_major
+
+_SOLVABLE = (1, STUCK - 1)
+_MASK = len(VOCABULARY)
+
+
+@dataclass(frozen=True)
+class ZebraCells:
+    """A prompt, then the values in a fixed layout of attributes x houses, row by row: V = 22.
+
+    The layout is that of the source's largest puzzle; what lies beyond a smaller puzzle holds pads, which are given.
+
+    Args:
+        source: where the puzzles of :meth:`rows` come from. Its ``prompt_length`` is that of every row, so no puzzle
+            that a source of the same sizes, weights and ``most_tokens`` makes is ever too long.
+    Cost: 1 to 3 microseconds, 6% of making a puzzle at 3 houses and 3 attributes, 0.2% at 6 and 6.
+    """
+
+    source: ZebraSource
+
+    @property
+    def fingerprint(self) -> str:
+        """Names form and source."""
+        return form_fingerprint("ZebraCells", _fields(self.source))
+
+    @property
+    def prompt_length(self) -> int:
+        """Tokens before the answer."""
+        return self.source.prompt_length
+
+    @property
+    def length(self) -> int:
+        """Tokens per row: the prompt and the cells of the layout."""
+        return self.prompt_length + self.source.attributes[1] * self.source.houses[1]
+
+    @property
+    def vocabulary(self) -> int:
+        """Number of tokens, 22. It is the mask id too."""
+        return len(VOCABULARY)
+
+    def rows(self, sample_seed: int, start: int, stop: int) -> Int64[np.ndarray, "n L"]:
+        """Prompted rows of the source's puzzles ``start..stop-1``."""
+        made = self.source.rows(sample_seed, start, stop)
+        return self.encode(made.puzzles, made.solutions)
+
+    def encode(self, puzzles: ZebraPuzzles, solutions: Int8[np.ndarray, "n 6 6"]) -> Int64[np.ndarray, "n L"]:
+        """Prompted rows of puzzles with their solutions.
+
+        Raises:
+            ValueError: a puzzle larger than the layout or longer than the prompt, or a solution of another size.
+        """
+        _check_solved(self.source, puzzles, solutions)
+        return _prompted(_prompts(self.source, puzzles), self._layout(solutions))
+
+    def prompt(self, puzzles: ZebraPuzzles) -> Int64[np.ndarray, "n L"]:
+        """Tokens of the prompts, then the mask id in the cells to be filled and pads beyond the puzzle's size.
+
+        Raises:
+            ValueError: a puzzle larger than the layout or longer than the prompt.
+        """
+        _check_sizes(self.source, puzzles)
+        return np.concatenate([_prompts(self.source, puzzles), self._layout(_hidden(puzzles))], axis=1)
+
+    def read(self, tokens: Integer[np.ndarray, "n L"], puzzles: ZebraPuzzles) -> Int8[np.ndarray, "n 6 6"]:
+        """The solutions that rows of tokens write; -1 beyond a puzzle's size and where a token is none of its values.
+
+        Raises:
+            ValueError: rows of another length, or not one row per puzzle.
+        """
+        _check_rows(tokens, self.length, puzzles)
+        out = np.full((len(tokens), MOST, MOST), -1, dtype=np.int8)
+        attributes, houses = self.source.attributes[1], self.source.houses[1]
+        values = tokens[:, self.prompt_length :].reshape(-1, attributes, houses)
+        inside = _inside(puzzles)[:, :attributes, :houses]
+        valid = inside & (values >= 0) & (values < puzzles.houses[:, None, None])
+        out[:, :attributes, :houses] = np.where(valid, values, -1)
+        return out
+
+    def _layout(self, grids: Integer[np.ndarray, "n 6 6"]) -> Int64[np.ndarray, "n A"]:
+        attributes, houses = self.source.attributes[1], self.source.houses[1]
+        answer = grids[:, :attributes, :houses].reshape(-1, attributes * houses)
+        return np.where(answer < 0, PAD, answer).astype(np.int64)
+
+
+@dataclass(frozen=True)
+class ZebraTriples:
+    """A prompt, then a triple (attribute, house, value) for every cell, in a chosen order: V = 22.
+
+    There is room for the triples of the source's largest puzzle; after those of a smaller one stand pads, which are
+    given.
+
+    Args:
+        source: as in :class:`ZebraCells`.
+        order: of the cells: "fixed" attribute by attribute, house by house; "solver" as the strategies fill them
+            (dialect "pairs"); "random" a fresh uniformly random order for every row.
+    Raises:
+        ValueError: an unknown order; "solver" with a source whose puzzles the strategies may not solve.
+    Cost: 3 to 7 microseconds, "solver" 4 (3 houses, 3 attributes) to 105 (6, 6): 0.3 to 31% of making the puzzle.
+    """
+
+    source: ZebraSource
+    order: Order = "fixed"
+
+    def __post_init__(self) -> None:
+        """Refuse what would stop a run on its way."""
+        check_order(self.order, self.source.levels, _SOLVABLE)
+
+    @property
+    def fingerprint(self) -> str:
+        """Names form, source and order."""
+        return form_fingerprint("ZebraTriples", _fields(self.source), order=self.order)
+
+    @property
+    def prompt_length(self) -> int:
+        """Tokens before the answer."""
+        return self.source.prompt_length
+
+    @property
+    def length(self) -> int:
+        """Tokens per row: the prompt and three per cell of the largest puzzle."""
+        return self.prompt_length + 3 * self._most_cells
+
+    @property
+    def vocabulary(self) -> int:
+        """Number of tokens, 22. It is the mask id too."""
+        return len(VOCABULARY)
+
+    def rows(self, sample_seed: int, start: int, stop: int) -> Int64[np.ndarray, "n L"]:
+        """Prompted rows of the source's puzzles ``start..stop-1``."""
+        made = self.source.rows(sample_seed, start, stop)
+        return self.encode(made.puzzles, made.solutions, seed=sample_seed, start=start)
+
+    def encode(
+        self, puzzles: ZebraPuzzles, solutions: Int8[np.ndarray, "n 6 6"], *, seed: int = 0, start: int = 0
+    ) -> Int64[np.ndarray, "n L"]:
+        """Prompted rows of puzzles with their solutions.
+
+        Args:
+            puzzles, solutions: n of them.
+            seed, start: only for "random": the order of puzzle i is that of row ``start + i`` under ``seed``.
+        Raises:
+            ValueError: a puzzle larger than the source's or longer than the prompt, a solution of another size, or,
+                with order "solver", a puzzle that the strategies do not solve.
+        """
+        _check_solved(self.source, puzzles, solutions)
+        cells = row_major(puzzles, solutions)
+        if self.order == "solver":
+            cells = _solver_order(puzzles)
+        elif self.order == "random":
+            cells = _shuffled(cells, seed, start)
+        return _prompted(_prompts(self.source, puzzles), self._answer(cells))
+
+    def prompt(self, puzzles: ZebraPuzzles) -> Int64[np.ndarray, "n L"]:
+        """Tokens of the prompts, then the mask id in the triples to be written and pads after them.
+
+        Raises:
+            ValueError: a puzzle larger than the source's or longer than the prompt.
+        """
+        _check_sizes(self.source, puzzles)
+        cells = np.where(row_major(puzzles, _hidden(puzzles)) < 0, -1, _MASK).astype(np.int8)
+        return np.concatenate([_prompts(self.source, puzzles), self._answer(cells)], axis=1)
+
+    def read(self, tokens: Integer[np.ndarray, "n L"], puzzles: ZebraPuzzles) -> Int8[np.ndarray, "n 6 6"]:
+        """The solutions that rows of triples write, whatever their order.
+
+        A cell is -1 if no triple names it, if a triple that names it holds none of its values, or if two triples that
+        name it disagree. A triple that names no cell of the puzzle is passed over.
+
+        Raises:
+            ValueError: rows of another length, or not one row per puzzle.
+        """
+        _check_rows(tokens, self.length, puzzles)
+        triples = tokens[:, self.prompt_length :].astype(np.int64).reshape(-1, self._most_cells, 3)
+        attribute, house, value = np.moveaxis(triples, 2, 0)
+        houses = puzzles.houses[:, None]
+        named = (attribute >= 0) & (attribute < puzzles.attributes[:, None]) & (house >= 0) & (house < houses)
+        value = np.where((value >= 0) & (value < houses), value, -1)
+        written = agreed(np.where(named, MOST * attribute + house, -1), value, MOST**2, -1)
+        return written.reshape(-1, MOST, MOST).astype(np.int8)
+
+    @property
+    def _most_cells(self) -> int:
+        return self.source.attributes[1] * self.source.houses[1]
+
+    def _answer(self, cells: Int8[np.ndarray, "n 36 3"]) -> Int64[np.ndarray, "n A"]:
+        answer = cells[:, : self._most_cells].reshape(-1, 3 * self._most_cells)
+        return np.where(answer < 0, PAD, answer).astype(np.int64)
+
+
+def _fields(source: ZebraSource) -> dict[str, Any]:
+    """The fields of a source, with the limit that it means: laws that are the same have one name."""
+    weights = source.weights
+    plain = None if weights is None else {name: float(weight) for name, weight in weights.items()}
+    fields = {name: getattr(source, name) for name in source.__dataclass_fields__}
+    return fields | {"weights": plain, "most_tokens": source.prompt_length}
+
+
+def _prompts(source: ZebraSource, puzzles: ZebraPuzzles) -> Int64[np.ndarray, "n P"]:
+    """Clues and ``ANSWER``, moved to the right end of the prompt."""
+    nothing = np.full((len(puzzles), MOST**2, 3), -1, dtype=np.int8)
+    made = encode(puzzles, nothing, length=source.prompt_length)
+    length = made.ids.shape[1]
+    origin = np.arange(length) - (length - made.lengths)[:, None]
+    return np.where(origin < 0, PAD, np.take_along_axis(made.ids, origin.clip(0), axis=1)).astype(np.int64)
+
+
+def _prompted(prompts: Int64[np.ndarray, "n P"], answer: Int64[np.ndarray, "n A"]) -> Int64[np.ndarray, "n L"]:
+    given = np.ones(prompts.shape, dtype=bool)
+    return mark_given(np.concatenate([prompts, answer], axis=1), np.concatenate([given, answer == PAD], axis=1))
+
+
+def _inside(puzzles: ZebraPuzzles) -> np.ndarray:
+    """The cells that a puzzle has, (n, 6, 6)."""
+    attribute, house = np.ogrid[:MOST, :MOST]
+    return (attribute < puzzles.attributes[:, None, None]) & (house < puzzles.houses[:, None, None])
+
+
+def _hidden(puzzles: ZebraPuzzles) -> Int8[np.ndarray, "n 6 6"]:
+    """Solutions that are masks everywhere."""
+    return np.where(_inside(puzzles), _MASK, -1).astype(np.int8)
+
+
+def _shuffled(cells: Int8[np.ndarray, "n 36 3"], seed: int, start: int) -> Int8[np.ndarray, "n 36 3"]:
+    """The cells in random order, and what is no cell behind them."""
+    order = random_order(cells[:, :, 0] < 0, seed, start)
+    return np.take_along_axis(cells, order[:, :, None], axis=1)
+
+
+def _solver_order(puzzles: ZebraPuzzles) -> Int8[np.ndarray, "n 36 3"]:
+    result = solve_by_strategies(puzzles)
+    if not result.solved.all():
+        number = int(np.flatnonzero(~result.solved)[0])
+        raise ValueError(
+            f"row {number}: the strategies do not solve this puzzle, so it has no solver's order. Make puzzles with "
+            f"levels={_SOLVABLE}, or keep those where solve_by_strategies(puzzles).solved is True."
+        )
+    return result.order
+
+
+def _check_sizes(source: ZebraSource, puzzles: ZebraPuzzles) -> None:
+    houses, attributes = source.houses[1], source.attributes[1]
+    too_large = (puzzles.houses > houses) | (puzzles.attributes > attributes)
+    if too_large.any():
+        number = int(np.flatnonzero(too_large)[0])
+        raise ValueError(
+            f"row {number}: a puzzle of {puzzles.houses[number]} houses and {puzzles.attributes[number]} attributes "
+            f"does not fit into rows for at most {houses} and {attributes}. Make the form with a source of that size."
+        )
+
+
+def _check_solved(source: ZebraSource, puzzles: ZebraPuzzles, solutions: Int8[np.ndarray, "n 6 6"]) -> None:
+    _check_sizes(source, puzzles)
+    if len(solutions) != len(puzzles):
+        raise ValueError(f"need one solution per puzzle; got {len(solutions)} for {len(puzzles)}.")
+    inside = _inside(puzzles)
+    fits = np.where(inside, (solutions >= 0) & (solutions < puzzles.houses[:, None, None]), solutions == -1)
+    if not fits.all():
+        number, attribute, house = (int(i) for i in np.argwhere(~fits)[0])
+        raise ValueError(
+            f"row {number}: the solution has {solutions[number, attribute, house]} at attribute {attribute}, house "
+            f"{house}; values of a puzzle with {puzzles.houses[number]} houses and {puzzles.attributes[number]} "
+            f"attributes count from 0, and beyond its size stands -1."
+        )
+
+
+def _check_rows(tokens: np.ndarray, length: int, puzzles: ZebraPuzzles) -> None:
+    if tokens.ndim != 2 or tokens.shape != (len(puzzles), length):
+        raise ValueError(f"rows of {len(puzzles)} puzzles have shape ({len(puzzles)}, {length}); got {tokens.shape}.")

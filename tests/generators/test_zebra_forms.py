@@ -1,0 +1,227 @@
+"""Zebra puzzles as prompted rows: what is written is read back, prompts end at one place, bad input is refused."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from generators.prompted import split_given
+from generators.zebra import (
+    PAD,
+    STUCK,
+    VOCABULARY,
+    ZebraCells,
+    ZebraSource,
+    ZebraTriples,
+    decode,
+    encode,
+    explain,
+    prompt_lengths,
+    row_major,
+    solve_by_strategies,
+    tokens_of,
+)
+
+ORDERS = ("fixed", "solver", "random")
+MASK = len(VOCABULARY)
+SOURCE = ZebraSource(houses=(3, 4), attributes=(3, 5), levels=(1, 5))
+MADE = SOURCE.rows(4, 0, 30)
+FORMS = {"cells": ZebraCells(SOURCE)} | {order: ZebraTriples(SOURCE, order) for order in ORDERS}
+RANGES = st.tuples(st.integers(3, 5), st.integers(3, 5)).map(lambda pair: (min(pair), max(pair)))
+
+
+@st.composite
+def forms(draw):
+    weights = draw(st.sampled_from([None, {"between": 1.0, "found-at": 6.0}]))
+    part = draw(st.sampled_from(["all", "test"]))
+    source = ZebraSource(houses=draw(RANGES), attributes=draw(RANGES), weights=weights, levels=(1, 5), part=part)
+    name = draw(st.sampled_from(["cells", *ORDERS]))
+    return ZebraCells(source) if name == "cells" else ZebraTriples(source, name)
+
+
+def answers_of(form: ZebraTriples, tokens: np.ndarray, number: int) -> list[list[int]]:
+    """The triples of one row, without the pads behind them."""
+    answer = tokens[number, form.prompt_length :]
+    return answer[answer != PAD].reshape(-1, 3).tolist()
+
+
+@settings(max_examples=25)
+@given(form=forms(), seed=st.integers(0, 2**40), start=st.integers(0, 10**6))
+def test_what_is_written_is_read_back(form, seed, start):
+    made = form.source.rows(seed, start, start + 5)
+    rows = form.rows(seed, start, start + 5)
+    tokens, shown = split_given(rows)
+    assert rows.shape == (5, form.length)
+    assert ((tokens[~shown] >= 0) & (tokens[~shown] < 6)).all()
+    assert (((tokens >= 0) & (tokens < MASK)) | (tokens == PAD)).all()
+    assert shown[:, : form.prompt_length].all()
+    assert (shown[tokens == PAD]).all()
+    assert (form.read(tokens, made.puzzles) == made.solutions).all()
+    prompt = np.where(shown, tokens, MASK)
+    assert (form.prompt(made.puzzles) == prompt).all()
+    assert (form.read(prompt, made.puzzles) == -1).all()
+    keys = {"seed": seed, "start": start} if isinstance(form, ZebraTriples) else {}
+    assert (form.encode(made.puzzles, made.solutions, **keys) == rows).all()
+    assert (form.rows(seed, start + 2, start + 3) == rows[2:3]).all()
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_a_prompt_holds_the_clues_and_ends_with_answer(name):
+    form = FORMS[name]
+    tokens, _ = split_given(form.rows(4, 0, 30))
+    lengths = prompt_lengths(MADE.puzzles)
+    for number in range(30):
+        puzzle, prompt = MADE.puzzles[number], tokens[number, : form.prompt_length]
+        assert (prompt != PAD).sum() == lengths[number]
+        assert (prompt[-lengths[number] :] != PAD).all()
+        read, none = decode(tokens_of(prompt), puzzle.houses, puzzle.attributes)
+        assert np.array_equal(read.clues, puzzle.clues)
+        assert len(none) == 0
+    assert (lengths == encode(MADE.puzzles, row_major(MADE.puzzles, MADE.solutions)).answers + 1).all()
+
+
+def test_cells_lie_in_a_fixed_layout():
+    tokens, shown = split_given(FORMS["cells"].rows(4, 0, 30))
+    answer = tokens[:, SOURCE.prompt_length :].reshape(30, 5, 4)
+    solutions = MADE.solutions[:, :5, :4]
+    assert (answer == np.where(solutions < 0, PAD, solutions)).all()
+    assert (shown[:, SOURCE.prompt_length :].reshape(30, 5, 4) == (solutions < 0)).all()
+    assert (solutions < 0).any()
+    assert FORMS["cells"].vocabulary == 22
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_triples_name_every_cell_of_the_puzzle_once(order):
+    tokens, _ = split_given(FORMS[order].rows(4, 0, 30))
+    for number in range(30):
+        puzzle = MADE.puzzles[number]
+        triples = answers_of(FORMS[order], tokens, number)
+        named = {(attribute, house): value for attribute, house, value in triples}
+        grid = MADE.solutions[number, : puzzle.attributes, : puzzle.houses]
+        assert len(triples) == grid.size
+        assert named == {(int(i), int(j)): int(value) for (i, j), value in np.ndenumerate(grid)}
+        assert (tokens[number, SOURCE.prompt_length + 3 * grid.size :] == PAD).all()
+
+
+def test_the_three_orders():
+    rows = {order: split_given(FORMS[order].rows(4, 0, 30))[0] for order in ORDERS}
+    for number in range(30):
+        answers = {order: answers_of(FORMS[order], rows[order], number) for order in ORDERS}
+        fills = [[*step.cell, step.value] for step in explain(MADE.puzzles[number]) if step.cell is not None]
+        assert answers["fixed"] == sorted(answers["fixed"])
+        assert answers["solver"] == fills
+        assert fills != answers["fixed"]  # three different orders, so that the lines above can fail
+        assert answers["random"] not in (answers["fixed"], fills)
+
+
+def test_random_orders_belong_to_their_row():
+    form, one = FORMS["random"], MADE.puzzles
+    rows = form.rows(4, 0, 30)
+    assert (form.encode(one, MADE.solutions, seed=4) == rows).all()
+    assert (form.encode(one, MADE.solutions, seed=4, start=1) != rows).any(axis=1).all()
+    assert (form.encode(one, MADE.solutions, seed=5) != rows).any(axis=1).all()
+
+
+def test_strange_tokens_are_no_values():
+    cells, fixed, at = FORMS["cells"], FORMS["fixed"], SOURCE.prompt_length
+    made, puzzles = MADE.solutions, MADE.puzzles
+    tokens = split_given(cells.rows(4, 0, 30))[0]
+    for strange in (MASK, PAD, int(puzzles.houses[0]), 5, -1):
+        broken = tokens.copy()
+        broken[0, at + 1] = strange
+        wrong = np.argwhere(cells.read(broken, puzzles) != made).tolist()
+        assert wrong == [[0, 0, 1]]
+        assert cells.read(broken, puzzles)[0, 0, 1] == -1
+    beyond = np.where(tokens == PAD, 0, tokens)
+    assert (cells.read(beyond, puzzles) == made).all()
+    tokens = split_given(fixed.rows(4, 0, 30))[0]
+    for part, strange in ((0, MASK), (0, 5), (1, 4), (2, 5), (2, PAD)):
+        broken = tokens.copy()
+        broken[0, at + 3 + part] = strange
+        assert np.argwhere(fixed.read(broken, puzzles) != made).tolist() == [[0, 0, 1]]
+        assert fixed.read(broken, puzzles)[0, 0, 1] == -1
+
+
+def test_a_cell_that_is_named_twice_counts_only_if_both_agree():
+    fixed, at = FORMS["fixed"], SOURCE.prompt_length
+    tokens = split_given(fixed.rows(4, 0, 30))[0]
+    tokens[0, at + 3 : at + 6] = tokens[0, at : at + 3]
+    assert np.argwhere(fixed.read(tokens, MADE.puzzles) != MADE.solutions).tolist() == [[0, 0, 1]]
+    tokens[0, at + 5] = (tokens[0, at + 5] + 1) % 3
+    assert np.argwhere(fixed.read(tokens, MADE.puzzles) != MADE.solutions).tolist() == [[0, 0, 0], [0, 0, 1]]
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_empty_batches(name):
+    form = FORMS[name]
+    none = SOURCE.rows(4, 2, 2)
+    assert form.rows(4, 2, 2).shape == form.prompt(none.puzzles).shape == (0, form.length)
+    assert form.read(form.rows(4, 2, 2), none.puzzles).shape == (0, 6, 6)
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_bad_puzzles_and_solutions_are_refused(name):
+    form = FORMS[name]
+    large = ZebraSource(houses=(6, 6), attributes=(3, 3)).rows(0, 0, 1)
+    for call in (lambda: form.prompt(large.puzzles), lambda: form.encode(large.puzzles, large.solutions)):
+        with pytest.raises(ValueError, match=r"row 0: a puzzle of 6 houses and 3 attributes .* at most 4 and 5"):
+            call()
+    with pytest.raises((ValueError, TypeError), match=r"need one solution per puzzle; got 2 for 30|encode"):
+        form.encode(MADE.puzzles, MADE.solutions[:2])
+    wrong = MADE.solutions.copy()
+    wrong[7, 1, 2] = MADE.puzzles.houses[7]
+    with pytest.raises(ValueError, match=r"row 7: the solution has \d at attribute 1, house 2; values"):
+        form.encode(MADE.puzzles, wrong)
+    with pytest.raises((ValueError, TypeError), match=rf"have shape \(30, {form.length}\); got \(30, 4\)|read"):
+        form.read(np.zeros((30, 4), dtype=np.int64), MADE.puzzles)
+    short = replace(form, source=replace(SOURCE, most_tokens=60))
+    with pytest.raises(ValueError, match=r"puzzle \d+ takes \d+ tokens, more than length=60"):
+        short.prompt(MADE.puzzles)
+
+
+def test_a_puzzle_without_a_solvers_order_is_refused_early_or_by_its_row():
+    source = ZebraSource(levels=(STUCK, STUCK))
+    hard = source.rows(0, 0, 3)
+    assert not solve_by_strategies(hard.puzzles).solved.any()
+    with pytest.raises(ValueError, match=r"row 0: .*no solver's order.*levels=\(1, 5\)"):
+        FORMS["solver"].encode(hard.puzzles, hard.solutions)
+    for levels in (None, (1, STUCK)):
+        with pytest.raises(ValueError, match=r"get stuck in some puzzles.*levels=\(1, 5\)"):
+            ZebraTriples(ZebraSource(levels=levels), "solver")
+    with pytest.raises((ValueError, TypeError), match="'sorted'"):
+        ZebraTriples(SOURCE, "sorted")  # pyright: ignore[reportArgumentType]
+
+
+@pytest.mark.parametrize("limit", [50, None])
+def test_no_puzzle_of_a_source_is_longer_than_its_prompts(limit):
+    source = ZebraSource(houses=(3, 3), attributes=(3, 3), most_tokens=limit)
+    free = ZebraSource(houses=(3, 3), attributes=(3, 3), most_tokens=625)
+    made, unlimited = source.rows(2, 0, 2000), free.rows(2, 0, 2000)
+    lengths = prompt_lengths(unlimited.puzzles)
+    assert prompt_lengths(made.puzzles).max() <= source.prompt_length == (limit or 88)
+    short = lengths <= source.prompt_length
+    assert (made.puzzles.clues[short] == unlimited.puzzles.clues[short]).all()  # the others alone are drawn again
+    assert (made.attempts[~short] > unlimited.attempts[~short]).all()
+    assert (~short).any() == (limit == 50)
+
+
+def test_prompt_lengths_of_other_laws_and_impossible_limits():
+    assert ZebraSource(weights={"between": 1.0}).prompt_length == 625
+    assert ZebraSource(houses=(3, 6), attributes=(3, 5)).prompt_length == 16 + 8 * 30
+    assert ZebraCells(ZebraSource(most_tokens=100)).length == 116
+    with pytest.raises(ValueError, match="fewer than 27 tokens; got most_tokens=26"):
+        ZebraSource(most_tokens=26)
+
+
+def test_fingerprints_tell_forms_apart():
+    sources = [ZebraSource(), ZebraSource(weights={"found-at": 1.0}), ZebraSource(most_tokens=99), SOURCE]
+    every = [*(ZebraCells(source) for source in sources), *(FORMS[order] for order in ORDERS)]
+    assert len({form.fingerprint for form in every}) == len(every)
+    weights = ({"ends": 1.0, "not-at": 2.0}, {"not-at": 2.0, "ends": 1.0})
+    same = [ZebraCells(ZebraSource(weights=named)) for named in weights]
+    assert same[0].fingerprint == same[1].fingerprint
+    assert ZebraCells(ZebraSource(most_tokens=144)).fingerprint == ZebraCells(ZebraSource()).fingerprint
