@@ -20,6 +20,7 @@ from torch import Tensor
 
 from generators.codec import strict_fields
 from generators.storage import write_atomic
+from lo_theory.learning.coordinates import GridCoordinates
 from lo_theory.learning.network import NetworkConfig, Transformer
 
 _FORMAT = 1
@@ -142,14 +143,24 @@ def load_network(path: Path, expected_fingerprint: str | None = None) -> Transfo
 def network_config_from_json(form: Mapping[str, Any]) -> NetworkConfig:
     """A network's shape from its JSON form, the dictionary of its fields.
 
+    Files from before there were coordinates lack that field; their networks have none.
+
     Raises:
         ValueError: an unknown or missing field, or a value that the config refuses.
     """
-    strict_fields(form, {field.name for field in dataclasses.fields(NetworkConfig)}, what="network config")
+    _check_fields(form, NetworkConfig, frozenset({"coordinates"}), what="network config")
+    grid = form.get("coordinates")
+    if grid is not None:
+        _check_fields(grid, GridCoordinates, frozenset(), what="grid of coordinates")
     try:
-        return NetworkConfig(**form)
+        return NetworkConfig(**{**form, "coordinates": None if grid is None else GridCoordinates(**grid)})
     except TypeError as error:
         raise ValueError(f"a field of the network config has the wrong type ({error}).") from error
+
+
+def _check_fields(form: Any, kind: type[Any], optional: frozenset[str], *, what: str) -> None:
+    names = {field.name for field in dataclasses.fields(kind)}
+    strict_fields(form, names - optional, optional=optional, what=what)
 
 
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:

@@ -35,6 +35,10 @@ class WeightedMasks:
     hidden: Bool[Tensor, "B L"]
     weight: Float[Tensor, " B"]
 
+    def to(self, device: torch.device) -> WeightedMasks:
+        """The same masks on ``device``."""
+        return WeightedMasks(self.hidden.to(device), self.weight.to(device))
+
 
 Masker = Callable[[int, int, torch.Generator], WeightedMasks]
 """(batch size, length, generator) -> masks on the generator's device."""
@@ -82,6 +86,26 @@ def count_masks(
 def stratified_count_masks(batch_size: int, length: int, generator: torch.Generator) -> WeightedMasks:
     """:func:`count_masks` with n spread evenly over the batch: the same expectation, less variance."""
     return count_masks(batch_size, length, generator, stratified=True)
+
+
+def answer_masks(answers: Bool[Tensor, "B L"], generator: torch.Generator) -> WeightedMasks:
+    """:func:`stratified_count_masks` among the answers of each row: n uniform on 1..A, weight A / n.
+
+    Rows may differ in their number of answers A: the evenly spread u give n = floor(u A) + 1. A
+    row without answers has no mask and weight 0. With answers everywhere these are the masks of
+    :func:`stratified_count_masks` for the same generator.
+
+    Args:
+        answers: where a token may be masked, on the generator's device.
+    """
+    _check_shape(*answers.shape)
+    totals = answers.sum(dim=1)  # (B,)
+    uniform = _uniform(len(answers), generator, stratified=True)
+    counts = torch.minimum((uniform * totals).long() + 1, totals)  # 0 where there is no answer
+    keys = torch.rand(answers.shape, generator=generator, device=generator.device)
+    rank = keys.masked_fill(~answers, math.inf).argsort(dim=1, stable=True).argsort(dim=1)
+    weight = totals.to(torch.float32) / counts.clamp(min=1).to(torch.float32)
+    return WeightedMasks(rank < counts[:, None], weight)
 
 
 def time_masks(

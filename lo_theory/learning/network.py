@@ -15,6 +15,8 @@ from jaxtyping import Bool, Float, Int64
 from torch import Tensor, nn
 from torch.nn import functional
 
+from lo_theory.learning.coordinates import CoordinateEmbedding, GridCoordinates
+
 Positions = Literal["learned", "rotary"]
 Mlp = Literal["gelu", "swiglu"]
 
@@ -31,9 +33,10 @@ class NetworkConfig:
         vocabulary: number of tokens that can be predicted, V; mask and pad are not among them.
         hidden: width inside the MLP; ``None`` means 4 * width.
         causal: each position sees itself and those before it, else all.
+        coordinates: tell the network which cell of a grid each token belongs to, beside its position; None: do not.
     Raises:
-        ValueError: a size below 1, width not divisible by heads, an odd head width with rotary positions, or an
-            unknown kind of positions or MLP.
+        ValueError: a size below 1, width not divisible by heads, an odd head width with rotary positions, an unknown
+            kind of positions or MLP, or a grid that does not fit the sequence.
     """
 
     length: int
@@ -45,6 +48,7 @@ class NetworkConfig:
     causal: bool = False
     positions: Positions = "learned"
     mlp: Mlp = "gelu"
+    coordinates: GridCoordinates | None = None
 
     def __post_init__(self) -> None:
         for name in ("length", "vocabulary", "layers", "width", "heads", "hidden_width"):
@@ -58,6 +62,8 @@ class NetworkConfig:
             raise ValueError(f"rotary positions need an even width per head; got {self.head_width}.")
         if self.mlp not in ("gelu", "swiglu"):
             raise ValueError(f"mlp must be 'gelu' or 'swiglu'; got {self.mlp!r}.")
+        if self.coordinates is not None:
+            self.coordinates.check(self.length, self.vocabulary)
 
     @property
     def hidden_width(self) -> int:
@@ -85,7 +91,8 @@ class Transformer(nn.Module):
 
     Matrices start at N(0, 1/fan_in), those that write to the residual stream a factor sqrt(2 layers) smaller;
     embeddings at N(0, 1), so that the first layers read tokens at the scale RMSNorm gives them anyway; the head at
-    zero: the untrained network answers uniformly.
+    zero: the untrained network answers uniformly. Embeddings of coordinates are drawn last, so the other weights do not
+    depend on whether there are any.
     """
 
     def __init__(self, config: NetworkConfig, generator: torch.Generator) -> None:
@@ -99,6 +106,8 @@ class Transformer(nn.Module):
         self.head = nn.Parameter(torch.zeros(config.vocabulary, config.width))
         self.angles: Tensor
         self.register_buffer("angles", _rotary_angles(config), persistent=False)
+        grid = config.coordinates
+        self.coordinates = None if grid is None else CoordinateEmbedding(grid, config.width, config.causal, generator)
 
     def forward(self, tokens: Int64[Tensor, "B T"], where: Bool[Tensor, "B T"] | None = None) -> Float[Tensor, "*at V"]:
         """Float32 logits over the V tokens, at every position or only at the selected ones.
@@ -116,6 +125,8 @@ class Transformer(nn.Module):
         x = functional.embedding(tokens, self.embedding)  # (B, T, W)
         if self.positions is not None:
             x = x + self.positions[: tokens.shape[1]]
+        if self.coordinates is not None:
+            x = x + self.coordinates(tokens)
         rotation = None if self.positions is not None else _rotation(self.angles[: tokens.shape[1]], x)
         for block in self.blocks:
             x = block(x, rotation)

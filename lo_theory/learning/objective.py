@@ -124,7 +124,7 @@ class MaskedObjective:
         self, network: Transformer, rows: Int64[Tensor, "B L"], generator: torch.Generator, *, progress: float = 1.0
     ) -> Float[Tensor, ""]:
         """The reduced cross-entropy at the masked positions, in nats per sequence."""
-        masks = _to(self._masks(rows.shape[0], rows.shape[1], generator, progress), rows.device)
+        masks = self._masks(rows.shape[0], rows.shape[1], generator, progress).to(rows.device)
         logits = network(rows.masked_fill(masks.hidden, network.config.mask_id), masks.hidden)  # (M, V)
         return self.reduction(functional.cross_entropy(logits, rows[masks.hidden], reduction="none"), masks)
 
@@ -185,10 +185,6 @@ class AutoregressiveObjective:
 def shift_right(permuted: Int64[Tensor, "B L"], start: int) -> Int64[Tensor, "B L"]:
     """The input of a causal network: ``start``, then all but the last token of each row."""
     return torch.cat((torch.full_like(permuted[:, :1], start), permuted[:, :-1]), dim=1)
-
-
-def _to(masks: WeightedMasks, device: torch.device) -> WeightedMasks:
-    return WeightedMasks(masks.hidden.to(device), masks.weight.to(device))
 
 
 def _name(function: Callable[..., Any]) -> str:

@@ -39,7 +39,7 @@ class RowStream(Protocol):
 
 @runtime_checkable
 class RowSource(Protocol):
-    """Clean rows for each step of training."""
+    """Clean rows for each step of training. Those of puzzles are prompted (:mod:`lo_theory.learning.prompted`)."""
 
     @property
     def fingerprint(self) -> str:
@@ -113,7 +113,8 @@ class FixedRows:
     The permutations follow one another without a break, so a batch may end one epoch and begin the next.
 
     Attributes:
-        rows: (n, L) integers in ``range(vocabulary)``.
+        rows: (n, L) integers in ``range(vocabulary)``; or prompted rows, where given tokens t in
+            ``range(vocabulary + 2)`` are stored as ``~t``: only :mod:`lo_theory.learning.prompted` reads those.
         fingerprint: that of the distribution they were drawn from.
         shuffle_seed: fixes every permutation.
     Raises:
@@ -132,8 +133,11 @@ class FixedRows:
         if self.rows.ndim != 2 or self.rows.size == 0:
             raise ValueError(f"rows must have shape (n, L) with at least one token; got shape {self.rows.shape}.")
         low, high = int(self.rows.min()), int(self.rows.max())
-        if low < 0 or high >= self.vocabulary:
-            raise ValueError(f"rows must lie in range({self.vocabulary}); got values from {low} to {high}.")
+        if low < ~(self.vocabulary + 1) or high >= self.vocabulary:
+            raise ValueError(
+                f"rows must lie in range({self.vocabulary}); got values from {low} to {high}. Given tokens t, "
+                f"stored as ~t, lie in range({self.vocabulary + 2})."
+            )
         content = np.ascontiguousarray(self.rows, dtype="<i8").tobytes()
         object.__setattr__(self, "digest", hashlib.sha256(content).hexdigest()[:16])
 
