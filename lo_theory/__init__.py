@@ -13,9 +13,11 @@ if TYPE_CHECKING:
     from lo_theory.denoiser import Denoiser
     from lo_theory.estimate import Estimate
     from lo_theory.learning.checkpoint import load_network
+    from lo_theory.learning.coordinates import GridCoordinates
     from lo_theory.learning.learners import CausalDenoiser, MaskedDenoiser
     from lo_theory.learning.network import NetworkConfig, Transformer
     from lo_theory.learning.objective import AutoregressiveObjective, Curriculum, MaskedObjective
+    from lo_theory.learning.prompted import AnswerObjective, ContinuationObjective
     from lo_theory.learning.source import FixedRows, FreshRows
     from lo_theory.learning.training import TrainConfig, TrainingDiverged, train
     from lo_theory.likelihood import chain_nll, entropy_gap, exact_nelbo, monte_carlo_nelbo
@@ -35,6 +37,8 @@ if TYPE_CHECKING:
     from lo_theory.posteriors.noised_posterior import NoisedDenoiser
     from lo_theory.posteriors.posterior import EnumeratedPosterior, ImpossibleEvidence
     from lo_theory.posteriors.tabulated import TabulatedDenoiser
+    from lo_theory.puzzles.candidates import CandidateDenoiser
+    from lo_theory.puzzles.completions import CompletionsDenoiser
     from lo_theory.samplers.decoder import (
         Decoder,
         full_rewrite,
@@ -54,9 +58,13 @@ if TYPE_CHECKING:
 
 _HOME = {
     "NAMED_DECODERS": "samplers.named_decoders",
+    "AnswerObjective": "learning.prompted",
     "AutoregressiveObjective": "learning.objective",
     "BeliefPropagationPosterior": "phases.belief_posterior",
+    "CandidateDenoiser": "puzzles.candidates",
     "CausalDenoiser": "learning.learners",
+    "CompletionsDenoiser": "puzzles.completions",
+    "ContinuationObjective": "learning.prompted",
     "Curriculum": "learning.objective",
     "Decoder": "samplers.decoder",
     "Denoiser": "denoiser",
@@ -67,6 +75,7 @@ _HOME = {
     "FixedRows": "learning.source",
     "ForgivingPosterior": "posteriors.contradiction",
     "FreshRows": "learning.source",
+    "GridCoordinates": "learning.coordinates",
     "ImpossibleEvidence": "posteriors.posterior",
     "InformationCurve": "samplers.information_curve",
     "LibraryPosterior": "posteriors.library_posterior",
@@ -114,9 +123,13 @@ _HOME = {
 
 __all__ = [
     "NAMED_DECODERS",
+    "AnswerObjective",
     "AutoregressiveObjective",
     "BeliefPropagationPosterior",
+    "CandidateDenoiser",
     "CausalDenoiser",
+    "CompletionsDenoiser",
+    "ContinuationObjective",
     "Curriculum",
     "Decoder",
     "Denoiser",
@@ -127,6 +140,7 @@ __all__ = [
     "FixedRows",
     "ForgivingPosterior",
     "FreshRows",
+    "GridCoordinates",
     "ImpossibleEvidence",
     "InformationCurve",
     "LibraryPosterior",

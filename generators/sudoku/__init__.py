@@ -3,6 +3,7 @@
 from generators.sudoku.canonical import CanonicalForm, canonical_form, shared_up_to_symmetry
 from generators.sudoku.create import PuzzleRows, SudokuSource
 from generators.sudoku.fill import full_grids
+from generators.sudoku.forms import SudokuCells, SudokuTriples
 from generators.sudoku.grid import SIZES, Size, check_givens, completes, contradicting, grid_text, parse_grid, size_of
 from generators.sudoku.human import STRATEGY_NAMES, STUCK, HumanResult, HumanStep, explain, solve_by_strategies
 from generators.sudoku.reading import PuzzleBatch, Rejection, count_reasons, read_puzzles, stream_puzzles
@@ -23,7 +24,9 @@ __all__ = [
     "SearchResult",
     "ShahRows",
     "Size",
+    "SudokuCells",
     "SudokuSource",
+    "SudokuTriples",
     "Symmetry",
     "canonical_form",
     "check_givens",
