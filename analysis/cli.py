@@ -1,11 +1,11 @@
-"""The command line: ``lo-theory generate | train | evaluate | sample | reproduce``."""
+"""The command line: ``lo-theory generate | train | evaluate | sample | reproduce``, and ``lo-theory sample sudoku``."""
 
 from __future__ import annotations
 
 import os
 import sys
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 import tyro
 
@@ -13,6 +13,7 @@ from analysis.commands.evaluate import Evaluate
 from analysis.commands.generate import Generate
 from analysis.commands.reproduce import Reproduce
 from analysis.commands.sample import Sample
+from analysis.commands.sample_sudoku import SampleSudoku
 from analysis.commands.train import Train
 from analysis.suggest import advice
 from lo_theory.learning.training import TrainingDiverged
@@ -22,6 +23,8 @@ Command = Annotated[
     tyro.conf.OmitSubcommandPrefixes,
     tyro.conf.OmitArgPrefixes,
 ]
+# A second word that makes another command of the first, whose options need not be given then.
+SECOND_WORDS: dict[str, dict[str, Any]] = {"sample": {"sudoku": SampleSudoku}}
 _INTERRUPTED = 130  # the shell's code for Ctrl-C
 
 
@@ -29,13 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Parse and run; what a person did wrong is one line on stderr and exit code 2, never a traceback."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        command = tyro.cli(Command, args=words, prog="lo-theory", description=__doc__)
-    except SystemExit as stopped:
-        if stopped.code not in (0, None):
-            print("\n".join(advice(words, Command)), file=sys.stderr, end="")
-        raise
-    try:
-        command.run()
+        _parse(words).run()
         sys.stdout.flush()
     except KeyboardInterrupt:
         print("interrupted; finished parts are kept, and the same command goes on from there.", file=sys.stderr)
@@ -46,6 +43,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"lo-theory: {error}", file=sys.stderr)
         return 2
     return 0
+
+
+def _parse(words: list[str]) -> Any:
+    """The command with its options; SystemExit after a help text, or after what is wrong and the nearest right word."""
+    first, second = (*words, "", "")[:2]
+    alone = SECOND_WORDS.get(first, {}).get(second)
+    try:
+        if alone is not None:
+            return tyro.cli(alone, args=words[2:], prog=f"lo-theory {first} {second}")
+        return tyro.cli(Command, args=words, prog="lo-theory", description=__doc__)
+    except SystemExit as stopped:
+        if stopped.code not in (0, None):
+            lines = advice(words, Command, SECOND_WORDS) if alone is None else advice(words[2:], alone)
+            print("\n".join(lines), file=sys.stderr, end="")
+        raise
 
 
 if __name__ == "__main__":

@@ -6,8 +6,9 @@ import dataclasses
 import difflib
 import re
 import typing
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any
 
 _HELP = ("--help", "-h")
@@ -28,7 +29,9 @@ class Menu:
     values: tuple[str, ...] = ()
 
 
-def advice(words: Sequence[str], command: Any) -> list[str]:
+def advice(
+    words: Sequence[str], command: Any, beyond: Mapping[str, Mapping[str, Any]] = MappingProxyType({})
+) -> list[str]:
     """A line for each word that is not known at its place but looks like one that is, or that belongs elsewhere.
 
     Values that are not chosen from a list, such as paths and numbers, are never judged.
@@ -36,14 +39,17 @@ def advice(words: Sequence[str], command: Any) -> list[str]:
     Args:
         words: the command line.
         command: a union of frozen dataclasses, as given to tyro; a field annotated ``Annotated`` has no option name.
+        beyond: words that make another command of one of these if they come right after it, and the dataclasses behind
+            those. Where they do, ``command`` is not the one that was meant; so here they stand in a wrong place.
     """
     menu, left, here = menu_of(command), dict[str, str](), "lo-theory"
-    awaited, lines = list[Any](), list[str]()
+    awaited, lines, second = list[Any](), list[str](), dict[str, Any]()
     for word in words:
+        reach = replace(menu, commands=menu.commands | second)
         if word.startswith("--"):
             name, equals, value = word.partition("=")
             name = name.replace("_", "-")
-            lines += [left[name]] if name in left.keys() - menu.options else _option_advice(name, menu, words)
+            lines += [left[name]] if name in left.keys() - menu.options else _option_advice(name, reach, words)
             awaited = _values_of(menu.options.get(name, str))
             if equals and awaited:
                 lines += _nearest(value, _choices(awaited.pop(0)))
@@ -52,9 +58,11 @@ def advice(words: Sequence[str], command: Any) -> list[str]:
             awaited = awaited if awaited[0] is ... else awaited[1:]
         elif word in menu.commands:
             left |= {name: f"{name!r} is an option of {here!r}: put it before {word!r}.\n" for name in menu.options}
-            menu, here = menu_of(menu.commands[word]), word
+            menu, here, second = menu_of(menu.commands[word]), word, dict(beyond.get(word, {}))
+        elif word in second:
+            lines.append(f"{word!r} must come right after {here!r}.\n")
         elif not word.startswith("-"):
-            lines += _nearest(word, [*menu.commands, *menu.values])
+            lines += _nearest(word, [*reach.commands, *menu.values])
     return lines
 
 

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import io
-import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import torch
 from jaxtyping import Int64
 
+from analysis.commands.decoders import Rule, named_decoder
 from analysis.commands.workspace import TrainedModel, load_model, require_at_least
 from analysis.planning.film import film, sequence_layout
-from analysis.planning.film_files import write_film
+from analysis.planning.film_files import check_film_path, write_film
 from analysis.planning.film_terminal import play
 from generators.storage import write_atomic
 from lo_theory.agreement import observation_agreement
@@ -23,41 +21,13 @@ from lo_theory.denoiser import Denoiser
 from lo_theory.learning.learners import MaskedDenoiser
 from lo_theory.oracle import PosteriorDenoiser
 from lo_theory.posteriors.exact import forgiving_posterior
-from lo_theory.samplers.decoder import (
-    Decoder,
-    full_rewrite,
-    in_order,
-    margin,
-    path_planning,
-    remdm,
-    top_probability,
-    vanilla,
-)
+from lo_theory.samplers.decoder import Decoder, in_order
 from lo_theory.samplers.decoding import Decoded, decode
-from lo_theory.samplers.named_decoders import entropy_bound, klass, left_to_right, negative_entropy, threshold
-
-Rule = Literal[
-    "vanilla", "top-probability", "margin", "negative-entropy", "left-to-right", "threshold", "entropy-bound", "klass",
-    "remdm", "path-planning", "full-rewrite",
-]  # fmt: skip
-
-_BY_TOKENS: dict[str, Callable[[int], Decoder]] = {
-    "top-probability": top_probability,
-    "margin": margin,
-    "negative-entropy": negative_entropy,
-    "left-to-right": left_to_right,
-}
-_BY_STEPS: dict[str, Callable[[int], Decoder]] = {
-    "remdm": remdm,
-    "path-planning": path_planning,
-    "full-rewrite": lambda steps: full_rewrite(steps, noise=0.5),
-}
-_BY_TRUST: dict[str, Callable[[], Decoder]] = {"threshold": threshold, "entropy-bound": entropy_bound, "klass": klass}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Sample:
-    """Generate sequences from all masks.
+    """Generate sequences from all masks; "lo-theory sample sudoku" solves a puzzle instead.
 
     Attributes:
         model: directory that ``lo-theory train`` wrote.
@@ -85,8 +55,8 @@ class Sample:
         """Generate, print or write, and say how many observations agree with the generated latents."""
         require_at_least(1, n=self.n, per_step=self.per_step)
         require_at_least(0, seed=self.seed)
-        if self.film is not None and self.film.suffix not in (".html", ".gif"):
-            raise ValueError(f"--film is a .html or .gif file; got {str(self.film)!r}.")
+        if self.film is not None:
+            check_film_path(self.film)
         model = load_model(self.model)
         start = torch.full((self.n, model.distribution.length), model.distribution.mask_id)
         generator = torch.Generator().manual_seed(self.seed)
@@ -110,12 +80,7 @@ class Sample:
     def _decoder(self, model: TrainedModel) -> Decoder:
         if model.order is not None and not self.exact:
             return in_order(model.order)
-        steps = math.ceil(model.distribution.length / self.per_step)
-        if self.rule == "vanilla":
-            return vanilla(None if self.per_step == 1 else steps)
-        if self.rule in _BY_TOKENS:
-            return _BY_TOKENS[self.rule](self.per_step)
-        return _BY_STEPS[self.rule](steps) if self.rule in _BY_STEPS else _BY_TRUST[self.rule]()
+        return named_decoder(self.rule, model.distribution.length, self.per_step)
 
     def _film(self, model: TrainedModel, start: Int64[torch.Tensor, "B L"], decoded: Decoded) -> None:
         if not self.show and self.film is None:

@@ -23,12 +23,14 @@ class Layout:
         names: what stands before each line; empty for a line that continues the one above.
         symbols: what a token is shown as, by its value.
         rules_after: numbers of lines, counted from 1, below which a rule is drawn; of columns too (a Sudoku's boxes).
+        headings: what stands above the columns; nothing if empty.
     """
 
     lines: tuple[tuple[int, ...], ...]
     names: tuple[str, ...]
     symbols: tuple[str, ...]
     rules_after: tuple[tuple[int, ...], tuple[int, ...]] = ((), ())
+    headings: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """A position stands once."""
@@ -39,11 +41,21 @@ class Layout:
             )
         if len(self.names) != len(self.lines):
             raise ValueError(f"{len(self.lines)} lines need as many names; got {len(self.names)}.")
+        if self.headings and len(self.headings) != max(map(len, self.lines)):
+            raise ValueError(f"{max(map(len, self.lines))} columns need as many headings; got {len(self.headings)}.")
 
     @property
     def length(self) -> int:
         """Positions in all."""
         return sum(map(len, self.lines))
+
+
+@dataclass(frozen=True)
+class Note:
+    """A line of text about a step, shown beside the picture from that step on; ``wrong`` if it reports a mistake."""
+
+    text: str
+    wrong: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,6 +68,8 @@ class Frame:
         confidence: (L,) the denoiser's probability of the token when it was revealed; 1 where given, NaN where masked.
         order: (L,) the step that revealed it, from 1; 0 where given or masked.
         caption: a line below the picture.
+        wrong: positions whose token is known to be wrong; they are marked.
+        notes: on what this step did.
     """
 
     tokens: Int64[np.ndarray, " L"]
@@ -63,15 +77,30 @@ class Frame:
     confidence: Float64[np.ndarray, " L"]
     order: Int64[np.ndarray, " L"]
     caption: str
+    wrong: tuple[int, ...] = ()
+    notes: tuple[Note, ...] = ()
 
 
 @dataclass(frozen=True)
 class Film:
-    """Frames of one sequence; the first is the state before any step."""
+    """Frames of one sequence; the first is the state before any step. ``notes_heading`` stands above all notes."""
 
     title: str
     layout: Layout
     frames: tuple[Frame, ...]
+    notes_heading: str = ""
+
+    @property
+    def notes_width(self) -> int:
+        """Characters of the longest note or of the heading; 0 if there is neither."""
+        notes = (note.text for frame in self.frames for note in frame.notes)
+        return max(map(len, (self.notes_heading, *notes)))
+
+    def notes_until(self, frame: Frame, most: int | None = None) -> list[tuple[Note, bool]]:
+        """Notes of the frames up to ``frame``, the last ``most`` of them, each with whether it is that frame's own."""
+        shown = self.frames[: self.frames.index(frame) + 1]
+        notes = [(note, earlier is frame) for earlier in shown for note in earlier.notes]
+        return notes if most is None else notes[max(len(notes) - most, 0) :]
 
 
 def film(title: str, start: Integer[np.ndarray, " L"], trace: Trace, row: int, layout: Layout, mask_id: int) -> Film:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import io
 import json
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
-from analysis.planning.film import Layout, film, sequence_layout
-from analysis.planning.film_files import film_gif, film_page, write_film
+from analysis.planning.film import Film, Layout, Note, film, sequence_layout
+from analysis.planning.film_files import cell_colour, draw_frame, film_gif, film_page, write_film
 from analysis.planning.film_terminal import play, render
 from generators import nae_sat
 from lo_theory.oracle import PosteriorDenoiser
@@ -36,6 +37,24 @@ def shot(rows: int = 3, row: int = 1, given: bool = True):
         start[:, 0] = 1
     done = decode(TRUTH, start, margin(), seeded())
     return film("NAE", start[row].numpy(), done.trace, row, sequence_layout(NAE, 4), NAE.mask_id), done.tokens[row]
+
+
+class Screen(io.StringIO):
+    """A terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def annotated() -> Film:
+    """A film with headings, a note for every step and a token that is wrong in the last frame."""
+    reel, _ = shot()
+    layout = replace(reel.layout, headings=("a", "b", "c", "d"))
+    frames = [
+        replace(frame, notes=(Note(f"note <{n}>", wrong=n == 7),) if n else (), wrong=(2,) if n == 7 else ())
+        for n, frame in enumerate(reel.frames)
+    ]
+    return Film(reel.title, layout, tuple(frames), "heading & all")
 
 
 class TestFrames:
@@ -92,6 +111,8 @@ class TestFrames:
             Layout(((0, 1), (1,)), ("a", "b"), ("0", "1"))
         with pytest.raises(ValueError, match="as many names"):
             Layout(((0, 1),), (), ("0", "1"))
+        with pytest.raises(ValueError, match="2 columns need as many headings; got 1"):
+            Layout(((0, 1),), ("",), ("0", "1"), headings=("a",))
 
 
 class TestTerminal:
@@ -110,10 +131,6 @@ class TestTerminal:
         assert [int(s) for s in shown] == in_lines
 
     def test_a_terminal_gets_every_frame(self):
-        class Screen(io.StringIO):
-            def isatty(self) -> bool:
-                return True
-
         reel, _ = shot()
         screen = Screen()
         play(reel, screen, seconds=0.0)
@@ -146,3 +163,67 @@ class TestFiles:
         with pytest.raises(ValueError, match=r"\.html or \.gif; got .*a\.mp4"):
             write_film(reel, tmp_path / "a.mp4")
         assert not (tmp_path / "a.mp4").exists()
+
+
+class TestNotes:
+    def test_a_wide_terminal_has_the_latest_beside_the_picture(self):
+        screen = Screen()
+        play(annotated(), screen, seconds=0.0, columns=80)
+        last = ANSI.sub("", screen.getvalue()).split("\n")[-7:]
+        assert last == [
+            "             a b c d   heading & all",
+            "latents      1 1 0!    note <4>",
+            "                       note <5>",
+            "observations 1 1 1 1   note <6>",
+            "             1         note <7>",
+            "step 7: 1 revealed",
+            "",
+        ]
+
+    def test_a_narrow_terminal_has_none(self):
+        for columns, shown in ((36, True), (35, False)):
+            screen = Screen()
+            play(annotated(), screen, seconds=0.0, columns=columns)
+            assert ("note <7>" in screen.getvalue()) is shown
+
+    def test_the_latest_are_told_apart_by_whose_they_are(self):
+        reel = annotated()
+        shown = reel.notes_until(reel.frames[3], 2)
+        assert [(note.text, now) for note, now in shown] == [("note <2>", False), ("note <3>", True)]
+        assert reel.notes_until(reel.frames[0]) == []
+        assert len(reel.notes_until(reel.frames[7])) == 7
+
+    def test_a_pipe_gets_them_all(self):
+        out = io.StringIO()
+        play(annotated(), out)
+        assert out.getvalue().split("\n")[-9:-1] == ["heading & all", *(f"note <{n}>" for n in range(1, 8))]
+        assert "1 1 0!" in out.getvalue()
+
+    def test_only_what_has_them_shows_them(self):
+        plain, _ = shot()
+        assert plain.notes_width == 0
+        page, noted = (film_page(reel).decode() for reel in (plain, annotated()))
+        assert 'class="notes"' not in page
+        assert "wrong!" not in page
+        assert noted.count("<li ") == 7
+        assert '<li data-frame="7" class=wrong>note &lt;7&gt;</li>' in noted
+        assert "heading &amp; all" in noted
+        assert "wrong!</span>" in noted
+
+    def test_a_wrong_token_is_red_and_marked(self):
+        reel = annotated()
+        colours = {cell_colour(frame, 2) for frame in reel.frames[:-1]}
+        assert cell_colour(reel.frames[-1], 2) not in colours
+        frames = json.loads(re.search(r"const frames = (.*);\n", film_page(reel).decode())[1])
+        assert [frame["wrong"] for frame in frames] == [[]] * 7 + [[2]]
+        assert frames[-1]["tip"][2].endswith(", wrong")
+        written = [text.get_text() for text in draw_frame(reel, reel.frames[-1]).axes[0].texts]
+        assert written.count("!") == 1
+
+    def test_the_gif_has_the_latest_beside_the_picture(self):
+        reel, (plain, _) = annotated(), shot()
+        figure, narrow = draw_frame(reel, reel.frames[3]), draw_frame(plain, plain.frames[3])
+        written = [text.get_text() for text in figure.axes[0].texts]
+        assert [text for text in written if "<" in text] == ["note <1>", "note <2>", "note <3>"]
+        assert "heading & all" in written
+        assert figure.get_figwidth() != narrow.get_figwidth()

@@ -1,0 +1,168 @@
+"""``lo-theory sample sudoku``: one puzzle filled in step by step, beside what a person would do."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from jaxtyping import UInt8
+
+from analysis.commands.decoders import Rule, named_decoder
+from analysis.commands.workspace import require_at_least
+from analysis.planning.film_files import check_film_path, write_film
+from analysis.planning.film_terminal import play
+from analysis.puzzles.one_puzzle import read_puzzle, unique_solution
+from analysis.puzzles.sudoku_film import SudokuFilm, sudoku_film
+from analysis.puzzles.sudoku_reasons import MISTAKEN
+from generators.sudoku.create import SudokuSource
+from generators.sudoku.forms import SudokuCells
+from generators.sudoku.grid import SIZES, Size, grid_text, size_of
+from generators.sudoku.human import STUCK
+from generators.sudoku.strategies import LONE_SINGLE, UNIQUE_RECTANGLE
+from lo_theory.denoiser import Denoiser
+from lo_theory.learning.checkpoint import load_network
+from lo_theory.learning.learners import MaskedDenoiser
+from lo_theory.learning.training import CHECKPOINT_NAME
+from lo_theory.puzzles.candidates import CandidateDenoiser
+from lo_theory.puzzles.completions import CompletionsDenoiser
+from lo_theory.samplers.decoding import decode
+
+Reasoner = Literal["candidates", "singles", "strategies", "exact", "network"]
+_WITHOUT_MODEL: dict[str, Callable[[Size], Denoiser]] = {
+    "candidates": lambda size: CandidateDenoiser(size, "peers"),
+    "singles": lambda size: CandidateDenoiser(size, "singles"),
+    "strategies": lambda size: CandidateDenoiser(size, "strategies"),
+    "exact": CompletionsDenoiser,
+}
+_LATE = {MISTAKEN: "after a mistake", STUCK: "a guess"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class SampleSudoku:
+    """Solve a Sudoku by decoding, each step beside the strategy that would give a person the digit at that moment.
+
+    "hidden single after 4" says that a person would fill four other cells first, and needs no harder strategy.
+
+    Attributes:
+        puzzle: the grid, row by row with '.' or '0' for empty, or a file with it; if not given a new one, which the
+            seven strategies solve, is made.
+        side: of the new puzzle; 9 if not given.
+        seed: of the new puzzle, and of the draws.
+        rule: which cell is filled next.
+        per_step: cells filled per call of the denoiser; threshold, entropy-bound and klass decide that themselves.
+        denoiser: what answers: digits that a cell does not see (candidates), with lone and hidden singles (singles), or
+            after every strike that a person knows (strategies); the solution (exact); a network. If not given: the
+            network with --model, else singles.
+        model: directory of a masked network that was trained on Sudoku cells, or its checkpoint.
+        show: play the decoding in the terminal.
+        film: .html or .gif file of the decoding.
+    """
+
+    puzzle: str | None = None
+    side: Literal[4, 6, 9] | None = None
+    seed: int = 0
+    rule: Rule = "margin"
+    per_step: int = 1
+    denoiser: Reasoner | None = None
+    model: Path | None = None
+    show: bool = False
+    film: Path | None = None
+
+    def run(self) -> None:
+        """Fill the puzzle in, show how, and say how many cells are right."""
+        require_at_least(1, per_step=self.per_step)
+        require_at_least(0, seed=self.seed)
+        if self.film is not None:
+            check_film_path(self.film)
+        puzzle = self._puzzle()
+        solution = unique_solution(puzzle)
+        who, denoiser = self._denoiser(size_of(len(puzzle)))
+        shot = self._decode(puzzle, solution, who, denoiser)
+        if self.film is not None:
+            write_film(shot.film, self.film)
+        if self.show:
+            play(shot.film)
+        print("\n".join(_summary(puzzle, solution, shot)))
+        if self.film is not None:
+            print(f"film: {self.film}")
+
+    def _puzzle(self) -> UInt8[np.ndarray, "cells"]:
+        if self.puzzle is None:
+            return (
+                SudokuSource(side=self.side or 9, levels=(LONE_SINGLE, UNIQUE_RECTANGLE))
+                .rows(self.seed, 0, 1)
+                .puzzles[0]
+            )
+        puzzle = read_puzzle(self.puzzle)
+        side = size_of(len(puzzle)).side
+        if self.side not in (None, side):
+            raise ValueError(
+                f"--side {self.side} is that of a new puzzle; the one given is {side}x{side}. Leave it out."
+            )
+        return puzzle
+
+    def _denoiser(self, size: Size) -> tuple[str, Denoiser]:
+        name = self.denoiser or ("singles" if self.model is None else "network")
+        if name == "network":
+            if self.model is None:
+                raise ValueError("--denoiser network needs a trained one: add --model DIR.")
+            return name, load_cell_denoiser(self.model, size)
+        if self.model is not None:
+            raise ValueError(f"--model is not used by --denoiser {name}: leave one of them out.")
+        return name, _WITHOUT_MODEL[name](size)
+
+    def _decode(
+        self, puzzle: UInt8[np.ndarray, "cells"], solution: UInt8[np.ndarray, "cells"], who: str, denoiser: Denoiser
+    ) -> SudokuFilm:
+        side, givens = size_of(len(puzzle)).side, int((puzzle > 0).sum())
+        start = torch.from_numpy(SudokuCells(SudokuSource(side=side)).prompt(puzzle[None]))
+        decoder = named_decoder(self.rule, len(puzzle) - givens, self.per_step)
+        decoded = decode(denoiser, start, decoder, torch.Generator().manual_seed(self.seed))
+        title = f"{side}x{side} Sudoku, {givens} givens: {who}, {self.rule}"
+        return sudoku_film(title, puzzle, solution, decoded.trace)
+
+
+def load_cell_denoiser(model: Path, size: Size) -> MaskedDenoiser:
+    """The masked network of a checkpoint, or of the one in a directory, for puzzles of that size in the cells form.
+
+    Raises:
+        FileNotFoundError: no checkpoint there.
+        ValueError: a damaged one, a causal network, or one that reads other sequences; the message names both sizes.
+    """
+    path = model / CHECKPOINT_NAME if model.is_dir() else model
+    network = load_network(path)
+    length, vocabulary = network.config.length, network.config.vocabulary
+    if network.config.causal:
+        raise ValueError(
+            f"{path} holds an autoregressive network, which fills cells in its own order alone. Name a masked one."
+        )
+    if (length, vocabulary) == (size.cells, size.side):
+        return MaskedDenoiser(network, everywhere=True)
+    trained = SIZES.get(vocabulary)
+    if trained is not None and trained.cells == length:
+        reads, way_out = f"{trained.side}x{trained.side} puzzles", f"--side {trained.side} or a puzzle of that size"
+    else:
+        reads, way_out = f"sequences of {length} tokens with {vocabulary} values", "a model of Sudoku cells"
+    raise ValueError(
+        f"{path} reads {reads}, and this puzzle is {size.side}x{size.side} ({size.cells} cells, {size.side} digits). "
+        f"Use {way_out}."
+    )
+
+
+def _summary(puzzle: UInt8[np.ndarray, "cells"], solution: UInt8[np.ndarray, "cells"], shot: SudokuFilm) -> list[str]:
+    """Puzzle and answer as one line each, and what they amount to."""
+    last = shot.film.frames[-1]
+    answer = (last.tokens + 1).astype(np.uint8)
+    asked, fills = int((puzzle == 0).sum()), [fill for step in shot.fills for fill in step]
+    lines = [f"puzzle    {grid_text(puzzle)}", f"answer    {grid_text(answer)}"]
+    if last.wrong:
+        lines.append(f"solution  {grid_text(solution)}")
+    ways = Counter(str(f.reason) if f.reason.single else _LATE.get(f.reason.strategy, "no single yet") for f in fills)
+    steps = len(shot.film.frames) - 1
+    told = ", ".join(f"{count} {way}" for way, count in ways.most_common())
+    return [*lines, f"{asked - len(last.wrong)} of {asked} cells right, in {steps} steps; for a person: {told}"]
