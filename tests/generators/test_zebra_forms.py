@@ -39,8 +39,8 @@ def forms(draw):
     weights = draw(st.sampled_from([None, {"between": 1.0, "found-at": 6.0}]))
     part = draw(st.sampled_from(["all", "test"]))
     source = ZebraSource(houses=draw(RANGES), attributes=draw(RANGES), weights=weights, levels=(1, 5), part=part)
-    name = draw(st.sampled_from(["cells", *ORDERS]))
-    return ZebraCells(source) if name == "cells" else ZebraTriples(source, name)
+    name, compact = draw(st.sampled_from(["cells", *ORDERS])), draw(st.booleans())
+    return ZebraCells(source, compact) if name == "cells" else ZebraTriples(source, name, compact)
 
 
 def answers_of(form: ZebraTriples, tokens: np.ndarray, number: int) -> list[list[int]]:
@@ -56,12 +56,13 @@ def test_what_is_written_is_read_back(form, seed, start):
     rows = form.rows(seed, start, start + 5)
     tokens, shown = split_given(rows)
     assert rows.shape == (5, form.length)
-    assert ((tokens[~shown] >= 0) & (tokens[~shown] < 6)).all()
-    assert (((tokens >= 0) & (tokens < MASK)) | (tokens == PAD)).all()
+    mask, pad = form.vocabulary, form.vocabulary + 1
+    assert ((tokens[~shown] >= 0) & (tokens[~shown] < (42 if form.compact else 6))).all()
+    assert (((tokens >= 0) & (tokens < mask)) | (tokens == pad)).all()
     assert shown[:, : form.prompt_length].all()
-    assert (shown[tokens == PAD]).all()
+    assert (shown[tokens == pad]).all()
     assert (form.read(tokens, made.puzzles) == made.solutions).all()
-    prompt = np.where(shown, tokens, MASK)
+    prompt = np.where(shown, tokens, mask)
     assert (form.prompt(made.puzzles) == prompt).all()
     assert (form.read(prompt, made.puzzles) == -1).all()
     keys = {"seed": seed, "start": start} if isinstance(form, ZebraTriples) else {}
@@ -225,3 +226,28 @@ def test_fingerprints_tell_forms_apart():
     same = [ZebraCells(ZebraSource(weights=named)) for named in weights]
     assert same[0].fingerprint == same[1].fingerprint
     assert ZebraCells(ZebraSource(most_tokens=144)).fingerprint == ZebraCells(ZebraSource()).fingerprint
+
+
+def test_a_compact_prompt_is_the_clues_four_tokens_each_behind_pads():
+    form = ZebraCells(SOURCE, compact=True)
+    tokens, _ = split_given(form.rows(4, 0, 30))
+    pad = form.vocabulary + 1
+    for number in range(30):
+        clues = MADE.puzzles[number].clues.astype(int)
+        prompt = tokens[number, : form.prompt_length].reshape(-1, 4)
+        assert (prompt[: -len(clues)] == pad).all()
+        assert (prompt[-len(clues) :, 0] == 42 + clues[:, 0]).all()
+        assert (prompt[-len(clues) :, 1:] == np.where(clues[:, 1:] == 42, pad, clues[:, 1:])).all()
+
+
+def test_the_compact_prompt_has_room_for_every_puzzle_that_the_published_one_has_room_for():
+    """A published clue takes seven tokens at least, "ends", and ``ANSWER`` one; one clue more does not fit."""
+    source = ZebraSource(houses=(3, 3), attributes=(3, 3), most_tokens=29)
+    form = ZebraCells(source, compact=True)
+    assert form.prompt_length == 16
+    roomy = replace(source, most_tokens=None)
+    counts = (roomy.rows(0, 0, 200).puzzles.clues[:, :, 0] >= 0).sum(axis=1)
+    many = int(np.flatnonzero(counts > 4)[0])
+    with pytest.raises(ValueError, match="clues, a prompt of 16 tokens room for 4"):
+        form.prompt(roomy.rows(0, many, many + 1).puzzles)
+    assert (form.rows(0, 0, 200)[:, : form.prompt_length] < 0).all()
