@@ -10,11 +10,11 @@ from __future__ import annotations
 import math
 
 import torch
-from jaxtyping import Bool, Float64
+from jaxtyping import Bool, Float, Float64
 from torch import Tensor
 
 from lo_theory.samplers.reveal import RevealRule, reveal_top_k
-from lo_theory.samplers.scores import answer_entropy
+from lo_theory.samplers.scores import answer_entropy, spread
 from lo_theory.samplers.situation import Situation
 
 
@@ -30,7 +30,7 @@ def confidence_threshold(threshold: float) -> RevealRule:
     _check_bound(threshold, "a threshold of probability")
 
     def choose(now: Situation, generator: torch.Generator) -> Bool[Tensor, "B L"]:
-        return at_least(1, now, now.log_probs.amax(dim=-1).exp() >= threshold)
+        return at_least(1, now, now.log_probs.amax(dim=-1).double().exp() >= threshold)
 
     return RevealRule(choose)
 
@@ -51,8 +51,7 @@ def entropy_bounded(gamma: float) -> RevealRule:
     def choose(now: Situation, generator: torch.Generator) -> Bool[Tensor, "B L"]:
         by_score = now.score.argsort(dim=1, descending=True, stable=True)
         eligible = now.hidden.gather(1, by_score)
-        entropy = answer_entropy(now.log_probs).gather(1, by_score)
-        entropy = torch.where(eligible, entropy, 0.0)
+        entropy = spread(answer_entropy(now.log_probs[now.hidden]), now.hidden).gather(1, by_score)
         known = entropy.cumsum(dim=1) - entropy.cummax(dim=1).values  # nondecreasing along the row
         within = torch.zeros_like(now.hidden).scatter(1, by_score, eligible & (known <= gamma))
         return at_least(1, now, within)
@@ -79,14 +78,16 @@ def stable_and_confident(divergence: float, confidence: float, k: int = 1) -> Re
     def choose(now: Situation, generator: torch.Generator) -> Bool[Tensor, "B L"]:
         if now.previous is None:
             return at_least(k, now, torch.zeros_like(now.hidden))
-        stable = answer_divergence(now.log_probs, now.previous) < divergence
-        return at_least(k, now, stable & (now.log_probs.amax(dim=-1).exp() > confidence))
+        moved = spread(answer_divergence(now.log_probs[now.hidden], now.previous[now.hidden]), now.hidden)
+        confident = now.log_probs.amax(dim=-1).double().exp() > confidence
+        return at_least(k, now, (moved < divergence) & confident)
 
     return RevealRule(choose)
 
 
-def answer_divergence(now: Float64[Tensor, "B L V"], before: Float64[Tensor, "B L V"]) -> Float64[Tensor, "B L"]:
+def answer_divergence(now: Float[Tensor, "*at V"], before: Float[Tensor, "*at V"]) -> Float64[Tensor, "*at"]:
     """KL(now || before) of each answer in nats; ``inf`` where a value has become possible, NaN without an answer."""
+    now, before = now.double(), before.double()
     terms = now.exp() * (now - before)
     return torch.where(now == -math.inf, 0.0, terms).sum(dim=-1)
 

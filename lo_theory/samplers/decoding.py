@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, replace
 
 import torch
-from jaxtyping import Bool, Float64, Int64
+from jaxtyping import Bool, Float, Float64, Int64
 from torch import Tensor
 
 from lo_theory.denoiser import Denoiser
@@ -44,7 +44,7 @@ class DecodingState:
     tokens: Int64[Tensor, "B L"]
     given: Bool[Tensor, "B L"]
     step: int = 0
-    previous: Float64[Tensor, "B L V"] | None = None
+    previous: Float[Tensor, "B L V"] | None = None
     revealed_log_prob: Float64[Tensor, "B L"] | None = None
 
 
@@ -124,7 +124,7 @@ def advance(
     chosen = decoder.reveal.choose(now, generator) & now.hidden
     revealed = chosen if now.draft is None else chosen & (now.draft != now.tokens)
     row, position = revealed.nonzero(as_tuple=True)
-    answers = now.log_probs[row, position]  # (M, V)
+    answers = now.log_probs[row, position].to(torch.float64)  # (M, V)
     drawn = decoder.token(answers, revealed, generator) if now.draft is None else now.draft[row, position]
     _require_answers(now, answers, row, position)
     log_prob = answers.gather(1, drawn[:, None]).squeeze(1)
@@ -149,18 +149,16 @@ def advance(
     return DecodingState(tokens, state.given, state.step + 1, now.log_probs, kept), record
 
 
-def _ask(
-    denoiser: Denoiser, tokens: Int64[Tensor, "B L"], rows: Int64[Tensor, " R"] | None
-) -> Float64[Tensor, "B L V"]:
-    """The denoiser's answers in float64, NaN in rows that it does not see."""
+def _ask(denoiser: Denoiser, tokens: Int64[Tensor, "B L"], rows: Int64[Tensor, " R"] | None) -> Float[Tensor, "B L V"]:
+    """The denoiser's answers as it gives them, NaN in rows that it does not see."""
+    answers = denoiser(tokens if rows is None else tokens[rows])
     if rows is None:
-        return denoiser(tokens).to(torch.float64)
-    answers = denoiser(tokens[rows]).to(torch.float64)
+        return answers
     return answers.new_full((len(tokens), *answers.shape[1:]), math.nan).index_copy(0, rows, answers)
 
 
 def _situation(
-    log_probs: Float64[Tensor, "B L V"], state: DecodingState, decoder: Decoder, generator: torch.Generator
+    log_probs: Float[Tensor, "B L V"], state: DecodingState, decoder: Decoder, generator: torch.Generator
 ) -> Situation:
     """The moment before the choice, scored; under a planner with a draft."""
     masked = state.tokens == log_probs.shape[-1]
@@ -181,12 +179,13 @@ def _situation(
     )
     if isinstance(decoder.score, Planner):
         drafted = hidden if decoder.score.rewrites else masked
-        draft = state.tokens.masked_scatter(drafted, decoder.token(log_probs[drafted], drafted, generator))
+        answers = log_probs[drafted].to(torch.float64)
+        draft = state.tokens.masked_scatter(drafted, decoder.token(answers, drafted, generator))
         now = replace(now, draft=draft)
         score = decoder.score.plan(now, generator)
     else:
         score = decoder.score(log_probs, hidden, generator)
-    return replace(now, score=torch.where(hidden, score, -math.inf))
+    return replace(now, score=torch.where(hidden, score.to(torch.float64), -math.inf))
 
 
 def _taken_back(
@@ -206,7 +205,7 @@ def _require_answers(
 ) -> None:
     """One look at the device for both checks: no hidden position scores NaN, each revealed one has a possible value."""
     unscored = now.score.isnan()  # -inf where nothing is hidden
-    missing = answers.isnan().any(dim=1) | (answers.amax(dim=1) == -math.inf)
+    missing = ~(answers.amax(dim=1) > -math.inf)  # NaN is no more than that either
     if not (unscored.any() | missing.any()):
         return
     if unscored.any():

@@ -45,7 +45,7 @@ def draft_log_prob(now: Situation) -> Float64[Tensor, "B L"]:
     if now.draft is None:
         raise ValueError("there is no draft: give the decoder a Planner for its score.")
     known = now.draft.clamp_max(now.log_probs.shape[-1] - 1)  # a given pad has no probability
-    return now.log_probs.gather(2, known[..., None]).squeeze(2)
+    return now.log_probs.gather(2, known[..., None]).squeeze(2).double()
 
 
 def doubting_planner(doubt: float = 1.0) -> Planner:

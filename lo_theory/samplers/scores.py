@@ -1,7 +1,8 @@
 """Which hidden position goes first: a higher score is revealed earlier, ties go to the lower position.
 
-A score is a function of (log-probabilities, hidden, generator). What it says of visible positions is ignored. Noise is
-put around a score by a wrapper; it is float64, and a row's noise does not depend on the other rows.
+A score is a function of (log-probabilities, hidden, generator). What it says of visible positions is ignored. It picks
+what it needs of the log-probabilities in the denoiser's precision and computes with that in float64. Noise is put
+around a score by a wrapper; it is float64, and a row's noise does not depend on the other rows.
 """
 
 from __future__ import annotations
@@ -11,28 +12,28 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float64
+from jaxtyping import Bool, Float, Float64
 from torch import Tensor
 
 from lo_theory.orders import check_order
 from lo_theory.samplers.noise import gaussian_noise, gumbel_noise, uniform_noise
 
 Score = Callable[[Tensor, Tensor, torch.Generator], Tensor]
-"""(log_probs (B, L, V) float64, hidden (B, L) bool, generator) -> (B, L) float64."""
+"""(log_probs (B, L, V) as the denoiser gives them, hidden (B, L) bool, generator) -> (B, L) float64."""
 
 Noise = Callable[[tuple[int, ...], torch.Generator, torch.device], Tensor]
 """(shape, generator, device) -> float64 draws of that shape."""
 
 
 def random_score(
-    log_probs: Float64[Tensor, "B L V"], hidden: Bool[Tensor, "B L"], generator: torch.Generator
+    log_probs: Float[Tensor, "B L V"], hidden: Bool[Tensor, "B L"], generator: torch.Generator
 ) -> Float64[Tensor, "B L"]:
     """Uniform noise: a uniformly random order, whatever the denoiser thinks."""
     return uniform_noise(tuple(hidden.shape), generator, hidden.device)
 
 
 def left_to_right_score(
-    log_probs: Float64[Tensor, "B L V"], hidden: Bool[Tensor, "B L"], generator: torch.Generator
+    log_probs: Float[Tensor, "B L V"], hidden: Bool[Tensor, "B L"], generator: torch.Generator
 ) -> Float64[Tensor, "B L"]:
     """Minus the position: the order of an autoregressive model, for sequences of any length."""
     position = torch.arange(hidden.shape[1], dtype=torch.float64, device=hidden.device)
@@ -50,7 +51,7 @@ def order_score(order: Sequence[int] | np.ndarray) -> Score:
     earliness[torch.from_numpy(checked)] = -torch.arange(len(checked), dtype=torch.float64)
 
     def score(
-        log_probs: Float64[Tensor, "B L V"], hidden: Bool[Tensor, "B L"], generator: torch.Generator
+        log_probs: Float[Tensor, "B L V"], hidden: Bool[Tensor, "B L"], generator: torch.Generator
     ) -> Float64[Tensor, "B L"]:
         if hidden.shape[1] != len(earliness):
             raise ValueError(f"this order has {len(earliness)} positions, the sequences have {hidden.shape[1]}.")
@@ -60,45 +61,50 @@ def order_score(order: Sequence[int] | np.ndarray) -> Score:
 
 
 def top_probability_score(
-    log_probs: Float64[Tensor, "B L V"], hidden: Bool[Tensor, "B L"], generator: torch.Generator
+    log_probs: Float[Tensor, "B L V"], hidden: Bool[Tensor, "B L"], generator: torch.Generator
 ) -> Float64[Tensor, "B L"]:
     """Probability of the most likely value, max_j p(x_i = j). Source: Zheng et al. 2023, arXiv 2302.05737."""
-    return log_probs.amax(dim=-1).exp()
+    return log_probs.amax(dim=-1).double().exp()
 
 
 def log_probability_score(
-    log_probs: Float64[Tensor, "B L V"], hidden: Bool[Tensor, "B L"], generator: torch.Generator
+    log_probs: Float[Tensor, "B L V"], hidden: Bool[Tensor, "B L"], generator: torch.Generator
 ) -> Float64[Tensor, "B L"]:
     """Log-probability of the most likely value: the order of :func:`top_probability_score` on the scale of logs.
 
     Alone the two are one rule. With noise they are not: the puzzle code that the paper builds on (Ye et al. 2024,
     arXiv 2410.14157) adds its Gumbel noise on this scale, where it draws positions by a power of the probability.
     """
-    return log_probs.amax(dim=-1)
+    return log_probs.amax(dim=-1).double()
 
 
 def margin_score(
-    log_probs: Float64[Tensor, "B L V"], hidden: Bool[Tensor, "B L"], generator: torch.Generator
+    log_probs: Float[Tensor, "B L V"], hidden: Bool[Tensor, "B L"], generator: torch.Generator
 ) -> Float64[Tensor, "B L"]:
     """Top-1 minus top-2 probability: the paper's "top probability margin" (section 4)."""
-    top2 = log_probs.topk(2, dim=-1).values.exp()
+    top2 = log_probs.topk(2, dim=-1).values.double().exp()
     return top2[..., 0] - top2[..., 1]
 
 
 def negative_entropy_score(
-    log_probs: Float64[Tensor, "B L V"], hidden: Bool[Tensor, "B L"], generator: torch.Generator
+    log_probs: Float[Tensor, "B L V"], hidden: Bool[Tensor, "B L"], generator: torch.Generator
 ) -> Float64[Tensor, "B L"]:
     """Minus the entropy of the answer in nats, so that the most certain position goes first.
 
     The sign is the point: public decoders that pass the entropy itself as a confidence reveal the *least* certain
     position first. Source: error proxy "entropy" of Ben-Hamu et al. 2025, arXiv 2505.24857.
     """
-    return -answer_entropy(log_probs)
+    return -spread(answer_entropy(log_probs[hidden]), hidden)
 
 
-def answer_entropy(log_probs: Float64[Tensor, "B L V"]) -> Float64[Tensor, "B L"]:
+def answer_entropy(log_probs: Float[Tensor, "*at V"]) -> Float64[Tensor, "*at"]:
     """Entropy of each answer in nats; impossible values count zero, rounding never makes it negative."""
-    return torch.special.entr(log_probs.exp()).sum(dim=-1).clamp_min(0.0)
+    return torch.special.entr(log_probs.double().exp()).sum(dim=-1).clamp_min(0.0)
+
+
+def spread(values: Float64[Tensor, " M"], hidden: Bool[Tensor, "B L"]) -> Float64[Tensor, "B L"]:
+    """One value for each hidden position, in row-major order, put where it belongs; 0 elsewhere."""
+    return torch.zeros_like(hidden, dtype=torch.float64).masked_scatter(hidden, values)
 
 
 def with_gumbel(score: Score, scale: float) -> Score:
@@ -140,7 +146,7 @@ def with_annealed_gumbel(score: Score, scale: float, total: int | None = None) -
         raise ValueError(f"noise is annealed over at least one position; got total = {total}.")
 
     def noisy(
-        log_probs: Float64[Tensor, "B L V"], hidden: Bool[Tensor, "B L"], generator: torch.Generator
+        log_probs: Float[Tensor, "B L V"], hidden: Bool[Tensor, "B L"], generator: torch.Generator
     ) -> Float64[Tensor, "B L"]:
         noise = gumbel_noise(tuple(hidden.shape), generator, hidden.device)
         share = hidden.sum(dim=1, keepdim=True, dtype=torch.float64) / (total or hidden.shape[1])  # (B, 1)
@@ -153,7 +159,7 @@ def _with_noise(score: Score, scale: float, draw: Noise, name: str) -> Score:
     _check_scale(scale, name)
 
     def noisy(
-        log_probs: Float64[Tensor, "B L V"], hidden: Bool[Tensor, "B L"], generator: torch.Generator
+        log_probs: Float[Tensor, "B L V"], hidden: Bool[Tensor, "B L"], generator: torch.Generator
     ) -> Float64[Tensor, "B L"]:
         noise = draw(tuple(hidden.shape), generator, hidden.device)
         return score(log_probs, hidden, generator) + scale * noise

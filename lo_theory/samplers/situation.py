@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from jaxtyping import Bool, Float64, Int64
+from jaxtyping import Bool, Float, Float64, Int64
 from torch import Tensor
 
 
@@ -22,7 +22,9 @@ class Situation:
         hidden: (B, L), True where a token is to be decided: where it is masked and, under a planner
             (:mod:`lo_theory.samplers.rewrite`), where it was generated before.
         score: (B, L), higher is revealed earlier; ``-inf`` where not hidden.
-        log_probs: (B, L, V) of the denoiser, in nats; meaningful where hidden.
+        log_probs: (B, L, V) of the denoiser, in nats and in its own precision; meaningful where hidden. With many
+            values a float64 copy is dear beside a small network, so a rule picks the values or positions it needs,
+            which is exact, and computes with these in float64.
         previous: the denoiser's answers of the step before; None at the first step.
         draft: (B, L), what would stand where ``hidden``, and elsewhere ``tokens``; None unless a planner asked for it.
         revealed_log_prob: (B, L), of each generated token when it was revealed, in nats, 0 elsewhere; None unless the
@@ -34,8 +36,8 @@ class Situation:
     given: Bool[Tensor, "B L"]
     hidden: Bool[Tensor, "B L"]
     score: Float64[Tensor, "B L"]
-    log_probs: Float64[Tensor, "B L V"]
-    previous: Float64[Tensor, "B L V"] | None = None
+    log_probs: Float[Tensor, "B L V"]
+    previous: Float[Tensor, "B L V"] | None = None
     draft: Int64[Tensor, "B L"] | None = None
     revealed_log_prob: Float64[Tensor, "B L"] | None = None
 

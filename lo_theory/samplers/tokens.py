@@ -17,11 +17,18 @@ TokenRule = Callable[[Tensor, Tensor, torch.Generator], Tensor]
 The M positions stand in row-major order. Rules see no other position: a denoiser need not have an answer there.
 """
 
+_FEW_VALUES = 8  # a uniform for each costs a small network less than a hundredth of its forward pass
+_CELLS = 2.0**52  # probability one in whole numbers, all of which float64 still tells apart
 _ROUNDING_SLACK = 1e-12  # a sum of probabilities that misses the mass by rounding alone has reached it
 
 
 def sample_token(temperature: float = 1.0) -> TokenRule:
-    """Draw from p(.)^(1/temperature), normalised, by the Gumbel-max trick in float64; impossible values never come out.
+    """Draw from p(.)^(1/temperature), normalised, in float64; impossible values never come out.
+
+    The noise has the shape of the whole batch, so that a row's draws do not depend on the other rows. Up to eight
+    values each of them has a uniform of its own, by the Gumbel-max trick. With more a position has one uniform, by
+    :func:`inverted`, and only chosen positions are worked on: the law is the same, but 512 uniforms for every position
+    of the batch, chosen or not, take a quarter of a small network's time.
 
     Raises:
         ValueError: the temperature is not positive and finite; for its limit 0 use :func:`argmax_token`.
@@ -31,10 +38,27 @@ def sample_token(temperature: float = 1.0) -> TokenRule:
     def draw(
         log_probs: Float64[Tensor, "M V"], chosen: Bool[Tensor, "B L"], generator: torch.Generator
     ) -> Int64[Tensor, " M"]:
-        uniform = uniform_noise((*chosen.shape, log_probs.shape[-1]), generator, chosen.device)
-        return (log_probs / temperature + gumbel(uniform[chosen])).argmax(dim=-1)
+        values, log_weights = log_probs.shape[-1], log_probs / temperature
+        if values > _FEW_VALUES:
+            return inverted(log_weights, uniform_noise(tuple(chosen.shape), generator, chosen.device)[chosen])
+        uniform = uniform_noise((*chosen.shape, values), generator, chosen.device)
+        return (log_weights + gumbel(uniform[chosen])).argmax(dim=-1)
 
     return draw
+
+
+def inverted(log_weights: Float64[Tensor, "M V"], uniform: Float64[Tensor, " M"]) -> Int64[Tensor, " M"]:
+    """The value at which the distribution function of each row first exceeds its uniform draw from [0, 1).
+
+    Each value has its probability up to about 2^-52, twice the grid of the draws. The sums are of whole numbers: those
+    of floats depend on their order, on a GPU they need not even rise, and impossible values can come out (as they did
+    of ``torch.multinomial``, pytorch issue 13867).
+    """
+    reached = log_weights.softmax(dim=-1).mul_(_CELLS).long().cumsum(dim=-1)
+    whole = reached[:, -1]
+    cell = torch.minimum((uniform * whole).long(), whole - 1)  # one that was rounded up to 1 is the last cell
+    drawn = torch.searchsorted(reached, cell[:, None], right=True).squeeze(1)
+    return drawn.clamp_max(log_weights.shape[-1] - 1)  # without an answer (NaN) the caller refuses it, not the index
 
 
 def argmax_token(
@@ -55,7 +79,7 @@ def top_k_token(k: int, temperature: float = 1.0) -> TokenRule:
     if k < 1:
         raise ValueError(f"a token is drawn from at least one value; got k = {k}.")
     _check_temperature(temperature)
-    return _among(lambda log_probs: _rank(log_probs) < k, temperature)
+    return _among(lambda log_probs: _most_likely(log_probs, k), temperature)
 
 
 def top_p_token(mass: float, temperature: float = 1.0) -> TokenRule:
@@ -98,9 +122,11 @@ def _among(keep: Callable[[Tensor], Tensor], temperature: float) -> TokenRule:
     return draw
 
 
-def _rank(log_probs: Float64[Tensor, "M V"]) -> Int64[Tensor, "M V"]:
-    """0 for the most likely value of each row, ties to the lower value."""
-    return log_probs.argsort(dim=-1, descending=True, stable=True).argsort(dim=-1)
+def _most_likely(log_probs: Float64[Tensor, "M V"], k: int) -> Bool[Tensor, "M V"]:
+    """The k most likely values of each row, ties to the lower value; without sorting them all."""
+    least = log_probs.topk(min(k, log_probs.shape[-1]), dim=-1).values[:, -1:]
+    above, tied = log_probs > least, log_probs == least
+    return above | (tied & (tied.cumsum(dim=-1) <= k - above.sum(dim=-1, keepdim=True)))
 
 
 def _check_temperature(temperature: float) -> None:

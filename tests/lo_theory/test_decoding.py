@@ -32,6 +32,7 @@ from lo_theory.samplers.decoding import (
     top_probability,
     vanilla,
 )
+from lo_theory.samplers.drawn_confidence import low_confidence
 from lo_theory.samplers.reveal import RevealRule, k_per_step, one_per_step, scheduled
 from lo_theory.samplers.scores import margin_score, random_score, with_gumbel
 from lo_theory.samplers.tokens import argmax_token, sample_token
@@ -325,9 +326,11 @@ def test_a_denoiser_that_answers_along_one_order_only_is_decoded_along_it():
         decode(denoiser, tokens, in_order([3, 2, 1, 0]), seeded())
 
 
-def test_a_position_where_every_value_is_impossible_is_reported():
+@pytest.mark.parametrize("values", [2, 13, 20])
+@pytest.mark.parametrize("decoder", [vanilla(), low_confidence(1)], ids=["vanilla", "low confidence"])
+def test_a_position_where_every_value_is_impossible_is_reported(decoder, values):
     with pytest.raises(ValueError, match="no answer for row 0, position 1"):
-        decode(Fixed([[0.5, 0.5], [0.0, 0.0]]), torch.full((1, 2), 2), vanilla(), seeded())
+        decode(Fixed([[1 / values] * values, [0.0] * values]), torch.full((1, 2), values), decoder, seeded())
 
 
 def test_a_rule_that_chooses_nothing_is_stopped():
@@ -344,15 +347,6 @@ def test_a_rule_that_chooses_given_positions_cannot_overwrite_them():
     tokens = torch.tensor([[0, 2, 0]])
     decoded = decode(Fixed([[0.0, 1.0]] * 3), tokens, Decoder(random_score, greedy, sample_token()), seeded())
     assert decoded.tokens.tolist() == [[0, 1, 0]]
-
-
-def test_the_answers_of_a_network_are_cast_to_float64():
-    class Single(Fixed):
-        def __call__(self, tokens: Int64[Tensor, "B L"]) -> Float[Tensor, "B L V"]:
-            return super().__call__(tokens).float()
-
-    step = decode(Single([[0.25, 0.75]]), torch.tensor([[2]]), margin(), seeded()).trace.steps[0]
-    assert step.log_prob.dtype == step.score.dtype == step.entropy.dtype == torch.float64
 
 
 @pytest.mark.parametrize(

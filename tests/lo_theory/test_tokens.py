@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -11,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import chisquare
 
-from lo_theory.samplers.tokens import argmax_token, sample_token, top_k_token, top_p_token
+from lo_theory.samplers.noise import gumbel, uniform_noise
+from lo_theory.samplers.tokens import argmax_token, inverted, sample_token, top_k_token, top_p_token
 
 PROBS = torch.tensor(
     [[0.5, 0.5, 0.0], [0.4, 0.3, 0.3], [0.0, 1.0, 0.0], [1 / 3, 1 / 3, 1 / 3], [0.1, 0.2, 0.7]], dtype=torch.float64
@@ -44,6 +46,70 @@ def test_sampled_tokens_follow_the_tempered_law(temperature):
     assert fits(draws, law / law.sum()) > 1e-5
     if temperature != 1.0:
         assert fits(draws, probs) < 1e-10, "negative control"
+
+
+@pytest.mark.parametrize("temperature", [0.5, 1.0, 2.0])
+def test_so_do_those_of_many_values(temperature):
+    """As above with 23 values, by inversion; every third is impossible."""
+    probs = np.where(np.arange(23) % 3 == 0, 0.0, np.arange(1, 24) ** 2.0)
+    probs /= probs.sum()
+    law = np.where(probs > 0, probs ** (1 / temperature), 0)
+    draws = draws_of(sample_token(temperature), probs)
+    assert fits(draws, law / law.sum()) > 1e-5
+    if temperature != 1.0:
+        assert fits(draws, probs) < 1e-10, "negative control"
+
+
+@pytest.mark.parametrize(("values", "shape"), [(2, (4, 5, 2)), (8, (4, 5, 8)), (9, (4, 5))])
+def test_up_to_eight_values_each_has_a_uniform_and_with_more_each_position(values, shape):
+    """Recorded runs over few values hold only as long as their draws stay what they are."""
+    log_probs = torch.randn(20, values, generator=seeded(), dtype=torch.float64).log_softmax(-1)
+    uniform = uniform_noise(shape, seeded(3), log_probs.device).reshape(20, *shape[2:])
+    expected = (log_probs + gumbel(uniform)).argmax(-1) if values <= 8 else inverted(log_probs, uniform)
+    assert torch.equal(sample_token()(log_probs, torch.ones(4, 5, dtype=torch.bool), seeded(3)), expected)
+
+
+@settings(max_examples=50)
+@given(
+    weights=st.lists(st.integers(0, 2**20), min_size=1, max_size=40).filter(any),
+    place=st.one_of(st.floats(0, 1, exclude_max=True), st.sampled_from([0.0, 2.0**-53, 0.5, 1 - 2.0**-53])),
+)
+def test_inversion_against_fractions(weights, place):
+    """The value at which exact sums first exceed the draw, or its possible neighbour within 1e-14 of an edge."""
+    drawn = int(inverted(torch.tensor([weights], dtype=torch.float64).log(), torch.tensor([place]).double()))
+    below = Fraction(sum(weights[:drawn]), sum(weights))
+    above = below + Fraction(weights[drawn], sum(weights))
+    assert weights[drawn] > 0
+    assert below - Fraction(1e-14) <= Fraction(place) < above + Fraction(1e-14)
+
+
+@pytest.mark.parametrize("where", [[0], [5], [0, 1, 2], [19], [0, 19], [7, 8]])
+def test_the_ends_of_the_uniforms_draw_no_impossible_value(where):
+    """0, the last below 1, and 1 itself, which a cast may round to."""
+    log_probs = torch.full((4, 20), -math.inf, dtype=torch.float64)
+    log_probs[:, where] = -math.log(len(where))
+    ends = torch.tensor([0.0, 2.0**-53, 1 - 2.0**-53, 1.0], dtype=torch.float64)
+    first, last = where[0], where[-1]
+    assert inverted(log_probs, ends).tolist() == [first, first, last, last]
+    assert inverted(log_probs + 500.0, ends).tolist() == [first, first, last, last], "weights need not be normalised"
+
+
+def in_single_sums(log_weights: torch.Tensor, uniform: torch.Tensor) -> torch.Tensor:
+    """Inversion with float32 sums: what :func:`inverted` must not be."""
+    reached = log_weights.softmax(-1).float().cumsum(-1)
+    drawn = torch.searchsorted(reached, uniform.float()[:, None], right=True).squeeze(1)
+    return drawn.clamp_max(log_weights.shape[-1] - 1)
+
+
+def test_unlikely_values_behind_a_likely_one_keep_their_law():
+    """Chi-square of 20,000 draws among those that fall into a tail of 2^-20, 30 values of 1e-10 to 6e-8; false alarm
+    1e-5. Float32 sums have stopped growing there by more than their step of 6e-8."""
+    tail = 2.0**-20 * np.arange(1, 31) ** 2.0 / (np.arange(1, 31) ** 2.0).sum()
+    log_probs = torch.from_numpy(np.log(np.concatenate([[1 - 2.0**-20], tail]))).expand(20_000, -1)
+    uniform = 1 - 2.0**-20 * (1 - torch.rand(20_000, generator=seeded(), dtype=torch.float64))
+    law = np.concatenate([[0.0], tail / tail.sum()])
+    assert fits(inverted(log_probs, uniform).numpy(), law) > 1e-5
+    assert fits(in_single_sums(log_probs, uniform).numpy(), law) < 1e-10, "negative control"
 
 
 SHAPE = np.array([0.15, 0.3, 0.05, 0.3, 0.0, 0.2])  # by probability: 1, 3, 5, 0, 2, never 4
@@ -123,23 +189,39 @@ def test_truncation_changes_the_draws_outside_only(weights, k, mass, seed):
         assert (probs[drawn] > 0).all()
 
 
+@pytest.mark.parametrize("values", [6, 30])
 @pytest.mark.parametrize("rule", [sample_token(), top_k_token(3), top_p_token(0.7)])
-def test_tokens_of_a_row_do_not_depend_on_which_positions_other_rows_reveal(rule):
-    log_probs = torch.randn(2, 4, 6, generator=seeded(), dtype=torch.float64).log_softmax(-1)
+def test_tokens_of_a_row_do_not_depend_on_which_positions_other_rows_reveal(rule, values):
+    log_probs = torch.randn(2, 4, values, generator=seeded(), dtype=torch.float64).log_softmax(-1)
     few = torch.tensor([[False, True, False, False], [True, False, True, True]])
     many = torch.tensor([[True, True, True, True], [True, False, True, True]])
     torch.testing.assert_close(rule(log_probs[few], few, seeded(5))[1:], rule(log_probs[many], many, seeded(5))[4:])
 
 
+@pytest.mark.parametrize("values", [3, 30])
 @pytest.mark.parametrize("rule", [sample_token(), argmax_token, top_k_token(3), top_p_token(0.7)])
-def test_nothing_is_drawn_where_nothing_is_revealed(rule):
-    assert rule(torch.zeros(0, 3).double(), torch.zeros(2, 4, dtype=torch.bool), seeded()).shape == (0,)
+def test_nothing_is_drawn_where_nothing_is_revealed(rule, values):
+    assert rule(torch.zeros(0, values).double(), torch.zeros(2, 4, dtype=torch.bool), seeded()).shape == (0,)
 
 
 def test_argmax_takes_the_lowest_of_equally_likely_values():
     chosen = torch.ones(1, 5, dtype=torch.bool)
     assert argmax_token(PROBS.log(), chosen, seeded()).tolist() == [0, 0, 1, 0, 2]
     assert top_k_token(1)(PROBS.log(), chosen, seeded()).tolist() == [0, 0, 1, 0, 2]
+
+
+@settings(max_examples=50)
+@given(
+    weights=st.lists(st.integers(0, 4), min_size=9, max_size=20).filter(any),
+    k=st.integers(1, 21),
+    mass=st.sampled_from([0.1, 0.5, 0.9]),
+)
+def test_of_many_values_the_kept_are_drawn_and_no_others(weights, k, mass):
+    """With ties. Each has probability 1/80 at least, so one is missed in 4000 draws once in 10^20 (the false alarm)."""
+    probs = np.array(weights) / sum(weights)
+    ranked = sorted(range(len(probs)), key=lambda v: (-probs[v], v))
+    for rule, kept in ((top_k_token(k), set(ranked[:k])), (top_p_token(mass), nucleus(probs.tolist(), mass))):
+        assert set(draws_of(rule, probs, 4000, seed=k)) == {v for v in kept if probs[v] > 0}
 
 
 @pytest.mark.parametrize("temperature", [0.0, -1.0, math.inf, math.nan])
