@@ -174,16 +174,19 @@ def order_accuracy(
 
 
 def clustered_interval(agree: Bool[np.ndarray, "n P"], confidence: float = 0.95) -> tuple[float, float]:
-    """Interval of the mean of ``agree``, when the tokens of a sequence depend on each other and sequences do not.
-
-    Wilson's score interval with the effective number of trials ``rate (1 - rate) / SE^2``, SE being the standard error
-    of the per-sequence shares (Korn and Graubard 1998). That number is at least n, the number of sequences, and is set
-    to n where SE is zero, so an agreement of 100% in n sequences has the lower end of n successes in n trials.
-    """
+    """Interval of the mean of ``agree``, when the tokens of a sequence depend on each other and sequences do not."""
     share = agree.mean(axis=1)
-    n, rate = len(share), float(share.mean())
-    error = _standard_error(share) if n > 1 else 0.0
-    trials = max(float(n), rate * (1 - rate) / error**2) if error > 0 else float(n)
+    return effective_interval(float(share.mean()), _standard_error(share), len(share), confidence)
+
+
+def effective_interval(rate: float, error: float, clusters: int, confidence: float = 0.95) -> tuple[float, float]:
+    """Wilson's score interval of a share over tokens that come in independent clusters, of any sizes.
+
+    The number of trials is the effective one, ``rate (1 - rate) / error**2`` (Korn and Graubard 1998), ``error`` being
+    a standard error that counts a cluster as one draw. It is at least the number of clusters, and is set to that where
+    the error is zero or unknown (NaN), so a share of 100% in n clusters has the lower end of n successes in n trials.
+    """
+    trials = max(float(clusters), rate * (1 - rate) / error**2) if error > 0 else float(clusters)
     z = float(norm.ppf(0.5 + confidence / 2))
     scale = 1 + z * z / trials
     centre = (rate + z * z / (2 * trials)) / scale

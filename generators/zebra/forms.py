@@ -1,6 +1,6 @@
 """Zebra puzzles as prompted rows: pads, clues and ``ANSWER`` are the prompt, then the solution as cells or triples.
 
-Tokens are those of :mod:`generators.zebra.tokens`, or others of :mod:`generators.zebra.writing`. A prompt
+Tokens are those of :mod:`generators.zebra.tokens`, or the compact ones of :mod:`generators.zebra.writing`. A prompt
 ends at a fixed place, so that an answer always begins at the same one: what is missing in front are pads. Cells are the
 form of masked diffusion, which knows where a token stands; triples (attribute, house, value) are the form of Shah et
 al. (2024), in which a left-to-right model says where it writes and what.
@@ -20,40 +20,36 @@ from generators.zebra.create import ZebraSource
 from generators.zebra.human import STUCK, solve_by_strategies
 from generators.zebra.puzzle import ZebraPuzzles
 from generators.zebra.tokens import row_major
-from generators.zebra.writing import Writing, WritingName, writing
+from generators.zebra.writing import COMPACT, PUBLISHED, Writing
 
 _SOLVABLE = (1, STUCK - 1)
 
 
 @dataclass(frozen=True)
 class ZebraCells:
-    """A prompt, then the values in a fixed layout of attributes x houses, row by row: V = 22 as published.
+    """A prompt, then the values in a fixed layout of attributes x houses, row by row: V = 22, or 52 if compact.
 
     The layout is that of the source's largest puzzle; what lies beyond a smaller puzzle holds pads, which are given.
 
     Args:
         source: where the puzzles of :meth:`rows` come from. Its ``prompt_length`` is that of every row, so no puzzle
             that a source of the same sizes, weights and ``most_tokens`` makes is ever too long.
-        writing: "published", "compact" or "whole" (:mod:`generators.zebra.writing`).
+        compact: four tokens per clue, and values written by the tokens that the clues have for them.
     Cost: 1 to 3 microseconds, 6% of making a puzzle at 3 houses and 3 attributes, 0.2% at 6 and 6.
     """
 
     source: ZebraSource
-    writing: WritingName = "published"
-
-    def __post_init__(self) -> None:
-        """Refuse what would stop a run on its way."""
-        _ = self._writing
+    compact: bool = False
 
     @property
     def fingerprint(self) -> str:
         """Names form and source."""
-        return form_fingerprint("ZebraCells", _fields(self.source), writing=self.writing)
+        return form_fingerprint("ZebraCells", _fields(self.source), writing=_writing(self.compact).name)
 
     @property
     def prompt_length(self) -> int:
         """Tokens before the answer."""
-        return self._writing.length(self.source.prompt_length)
+        return _writing(self.compact).length(self.source.prompt_length)
 
     @property
     def length(self) -> int:
@@ -63,7 +59,7 @@ class ZebraCells:
     @property
     def vocabulary(self) -> int:
         """Number of tokens. It is the mask id too."""
-        return self._writing.vocabulary
+        return _writing(self.compact).vocabulary
 
     def rows(self, sample_seed: int, start: int, stop: int) -> Int64[np.ndarray, "n L"]:
         """Prompted rows of the source's puzzles ``start..stop-1``."""
@@ -77,9 +73,9 @@ class ZebraCells:
             ValueError: a puzzle larger than the layout or longer than the prompt, or a solution of another size.
         """
         _check_solved(self.source, puzzles, solutions)
-        written = self._writing
-        values = np.where(solutions < 0, written.pad, solutions + written.first_value[:, None])
-        return _prompted(written, self._prompts(puzzles), self._layout(values))
+        writing = _writing(self.compact)
+        values = np.where(solutions < 0, writing.pad, solutions + writing.first_value[:, None])
+        return _prompted(writing, self._prompts(puzzles), self._layout(values))
 
     def prompt(self, puzzles: ZebraPuzzles) -> Int64[np.ndarray, "n L"]:
         """Tokens of the prompts, then the mask id in the cells to be filled and pads beyond the puzzle's size.
@@ -88,8 +84,8 @@ class ZebraCells:
             ValueError: a puzzle larger than the layout or longer than the prompt.
         """
         _check_sizes(self.source, puzzles)
-        written = self._writing
-        hidden = np.where(_inside(puzzles), written.vocabulary, written.pad)
+        writing = _writing(self.compact)
+        hidden = np.where(_inside(puzzles), writing.vocabulary, writing.pad)
         return np.concatenate([self._prompts(puzzles), self._layout(hidden)], axis=1)
 
     def read(self, tokens: Integer[np.ndarray, "n L"], puzzles: ZebraPuzzles) -> Int8[np.ndarray, "n 6 6"]:
@@ -102,7 +98,7 @@ class ZebraCells:
         out = np.full((len(tokens), MOST, MOST), -1, dtype=np.int8)
         attributes, houses = self.source.attributes[1], self.source.houses[1]
         values = tokens[:, self.prompt_length :].reshape(-1, attributes, houses)
-        values = values - self._writing.first_value[:attributes, None]
+        values = values - _writing(self.compact).first_value[:attributes, None]
         inside = _inside(puzzles)[:, :attributes, :houses]
         valid = inside & (values >= 0) & (values < puzzles.houses[:, None, None])
         out[:, :attributes, :houses] = np.where(valid, values, -1)
@@ -113,16 +109,12 @@ class ZebraCells:
         return grids[:, :attributes, :houses].reshape(-1, attributes * houses).astype(np.int64)
 
     def _prompts(self, puzzles: ZebraPuzzles) -> Int64[np.ndarray, "n P"]:
-        return self._writing.prompts(puzzles, self.prompt_length)
-
-    @property
-    def _writing(self) -> Writing:
-        return writing(self.writing, self.source.houses[1], self.source.attributes[1])
+        return _writing(self.compact).prompts(puzzles, self.prompt_length)
 
 
 @dataclass(frozen=True)
 class ZebraTriples:
-    """A prompt, then a triple (attribute, house, value) for every cell, in a chosen order: V = 22 as published.
+    """A prompt, then a triple (attribute, house, value) for every cell, in a chosen order: V = 22, or 52 if compact.
 
     There is room for the triples of the source's largest puzzle; after those of a smaller one stand pads, which are
     given.
@@ -131,7 +123,7 @@ class ZebraTriples:
         source: as in :class:`ZebraCells`.
         order: of the cells: "fixed" attribute by attribute, house by house; "solver" as the strategies fill them
             (dialect "pairs"); "random" a fresh uniformly random order for every row.
-        writing: as in :class:`ZebraCells`; numbers of attributes and houses are the tokens 0, 1, ... in all of them.
+        compact: as in :class:`ZebraCells`; attributes and houses are written by the tokens of house numbers.
     Raises:
         ValueError: an unknown order; "solver" with a source whose puzzles the strategies may not solve.
     Cost: 3 to 7 microseconds, "solver" 4 (3 houses, 3 attributes) to 105 (6, 6): 0.3 to 31% of making the puzzle.
@@ -139,22 +131,23 @@ class ZebraTriples:
 
     source: ZebraSource
     order: Order = "fixed"
-    writing: WritingName = "published"
+    compact: bool = False
 
     def __post_init__(self) -> None:
         """Refuse what would stop a run on its way."""
         check_order(self.order, self.source.levels, _SOLVABLE)
-        _ = self._writing
 
     @property
     def fingerprint(self) -> str:
         """Names form, source and order."""
-        return form_fingerprint("ZebraTriples", _fields(self.source), order=self.order, writing=self.writing)
+        return form_fingerprint(
+            "ZebraTriples", _fields(self.source), order=self.order, writing=_writing(self.compact).name
+        )
 
     @property
     def prompt_length(self) -> int:
         """Tokens before the answer."""
-        return self._writing.length(self.source.prompt_length)
+        return _writing(self.compact).length(self.source.prompt_length)
 
     @property
     def length(self) -> int:
@@ -164,7 +157,7 @@ class ZebraTriples:
     @property
     def vocabulary(self) -> int:
         """Number of tokens. It is the mask id too."""
-        return self._writing.vocabulary
+        return _writing(self.compact).vocabulary
 
     def rows(self, sample_seed: int, start: int, stop: int) -> Int64[np.ndarray, "n L"]:
         """Prompted rows of the source's puzzles ``start..stop-1``."""
@@ -189,7 +182,7 @@ class ZebraTriples:
             cells = _solver_order(puzzles)
         elif self.order == "random":
             cells = _shuffled(cells, seed, start)
-        return _prompted(self._writing, self._prompts(puzzles), self._answer(cells))
+        return _prompted(_writing(self.compact), self._prompts(puzzles), self._answer(cells))
 
     def prompt(self, puzzles: ZebraPuzzles) -> Int64[np.ndarray, "n L"]:
         """Tokens of the prompts, then the mask id in the triples to be written and pads after them.
@@ -198,9 +191,9 @@ class ZebraTriples:
             ValueError: a puzzle larger than the source's or longer than the prompt.
         """
         _check_sizes(self.source, puzzles)
-        written = self._writing
+        writing = _writing(self.compact)
         cells = row_major(puzzles, np.where(_inside(puzzles), 0, -1).astype(np.int8))[:, : self._most_cells]
-        hidden = np.where(cells < 0, written.pad, written.vocabulary).reshape(len(cells), 3 * self._most_cells)
+        hidden = np.where(cells < 0, writing.pad, writing.vocabulary).reshape(len(cells), 3 * self._most_cells)
         return np.concatenate([self._prompts(puzzles), hidden], axis=1)
 
     def read(self, tokens: Integer[np.ndarray, "n L"], puzzles: ZebraPuzzles) -> Int8[np.ndarray, "n 6 6"]:
@@ -217,7 +210,7 @@ class ZebraTriples:
         attribute, house, value = np.moveaxis(triples, 2, 0)
         houses = puzzles.houses[:, None]
         named = (attribute >= 0) & (attribute < puzzles.attributes[:, None]) & (house >= 0) & (house < houses)
-        value = value - self._writing.first_value[np.where(named, attribute, 0)]
+        value = value - _writing(self.compact).first_value[np.where(named, attribute, 0)]
         value = np.where((value >= 0) & (value < houses), value, -1)
         written = agreed(np.where(named, MOST * attribute + house, -1), value, MOST**2, -1)
         return written.reshape(-1, MOST, MOST).astype(np.int8)
@@ -227,18 +220,18 @@ class ZebraTriples:
         return self.source.attributes[1] * self.source.houses[1]
 
     def _answer(self, cells: Int8[np.ndarray, "n 36 3"]) -> Int64[np.ndarray, "n A"]:
-        written = self._writing
+        writing = _writing(self.compact)
         triples = cells[:, : self._most_cells].astype(np.int64)
         absent = triples[:, :, 0] < 0
-        triples[:, :, 2] += written.first_value[np.where(absent, 0, triples[:, :, 0])]
-        return np.where(absent[:, :, None], written.pad, triples).reshape(len(cells), 3 * self._most_cells)
+        triples[:, :, 2] += writing.first_value[np.where(absent, 0, triples[:, :, 0])]
+        return np.where(absent[:, :, None], writing.pad, triples).reshape(len(cells), 3 * self._most_cells)
 
     def _prompts(self, puzzles: ZebraPuzzles) -> Int64[np.ndarray, "n P"]:
-        return self._writing.prompts(puzzles, self.prompt_length)
+        return _writing(self.compact).prompts(puzzles, self.prompt_length)
 
-    @property
-    def _writing(self) -> Writing:
-        return writing(self.writing, self.source.houses[1], self.source.attributes[1])
+
+def _writing(compact: bool) -> Writing:
+    return COMPACT if compact else PUBLISHED
 
 
 def _fields(source: ZebraSource) -> dict[str, Any]:
@@ -250,10 +243,10 @@ def _fields(source: ZebraSource) -> dict[str, Any]:
 
 
 def _prompted(
-    written: Writing, prompts: Int64[np.ndarray, "n P"], answer: Int64[np.ndarray, "n A"]
+    writing: Writing, prompts: Int64[np.ndarray, "n P"], answer: Int64[np.ndarray, "n A"]
 ) -> Int64[np.ndarray, "n L"]:
     given = np.ones(prompts.shape, dtype=bool)
-    return mark_given(np.concatenate([prompts, answer], axis=1), np.concatenate([given, answer == written.pad], axis=1))
+    return mark_given(np.concatenate([prompts, answer], axis=1), np.concatenate([given, answer == writing.pad], axis=1))
 
 
 def _inside(puzzles: ZebraPuzzles) -> np.ndarray:

@@ -39,8 +39,8 @@ def forms(draw):
     weights = draw(st.sampled_from([None, {"between": 1.0, "found-at": 6.0}]))
     part = draw(st.sampled_from(["all", "test"]))
     source = ZebraSource(houses=draw(RANGES), attributes=draw(RANGES), weights=weights, levels=(1, 5), part=part)
-    name, writing = draw(st.sampled_from(["cells", *ORDERS])), draw(st.sampled_from(["published", "compact", "whole"]))
-    return ZebraCells(source, writing) if name == "cells" else ZebraTriples(source, name, writing)
+    name, compact = draw(st.sampled_from(["cells", *ORDERS])), draw(st.booleans())
+    return ZebraCells(source, compact) if name == "cells" else ZebraTriples(source, name, compact)
 
 
 def answers_of(form: ZebraTriples, tokens: np.ndarray, number: int) -> list[list[int]]:
@@ -57,7 +57,7 @@ def test_what_is_written_is_read_back(form, seed, start):
     tokens, shown = split_given(rows)
     assert rows.shape == (5, form.length)
     mask, pad = form.vocabulary, form.vocabulary + 1
-    assert ((tokens[~shown] >= 0) & (tokens[~shown] < (6 if form.writing == "published" else 42))).all()
+    assert ((tokens[~shown] >= 0) & (tokens[~shown] < (42 if form.compact else 6))).all()
     assert (((tokens >= 0) & (tokens < mask)) | (tokens == pad)).all()
     assert shown[:, : form.prompt_length].all()
     assert (shown[tokens == pad]).all()
@@ -229,7 +229,7 @@ def test_fingerprints_tell_forms_apart():
 
 
 def test_a_compact_prompt_is_the_clues_four_tokens_each_behind_pads():
-    form = ZebraCells(SOURCE, writing="compact")
+    form = ZebraCells(SOURCE, compact=True)
     tokens, _ = split_given(form.rows(4, 0, 30))
     pad = form.vocabulary + 1
     for number in range(30):
@@ -243,7 +243,7 @@ def test_a_compact_prompt_is_the_clues_four_tokens_each_behind_pads():
 def test_the_compact_prompt_has_room_for_every_puzzle_that_the_published_one_has_room_for():
     """A published clue takes seven tokens at least, "ends", and ``ANSWER`` one; one clue more does not fit."""
     source = ZebraSource(houses=(3, 3), attributes=(3, 3), most_tokens=29)
-    form = ZebraCells(source, writing="compact")
+    form = ZebraCells(source, compact=True)
     assert form.prompt_length == 16
     roomy = replace(source, most_tokens=None)
     counts = (roomy.rows(0, 0, 200).puzzles.clues[:, :, 0] >= 0).sum(axis=1)
@@ -251,23 +251,3 @@ def test_the_compact_prompt_has_room_for_every_puzzle_that_the_published_one_has
     with pytest.raises(ValueError, match="clues, a prompt of 16 tokens room for 4"):
         form.prompt(roomy.rows(0, many, many + 1).puzzles)
     assert (form.rows(0, 0, 200)[:, : form.prompt_length] < 0).all()
-
-
-def test_whole_clues_have_tokens_of_their_own():
-    """Different clues, different tokens; equal clues, equal ones; all behind the entities and below the mask."""
-    form = ZebraCells(SOURCE, writing="whole")
-    tokens, _ = split_given(form.rows(4, 0, 30))
-    token_of: dict[tuple[int, ...], int] = {}
-    for number in range(30):
-        clues = MADE.puzzles[number].clues.astype(int)
-        prompt = tokens[number, : form.prompt_length]
-        assert (prompt[: -len(clues)] == form.vocabulary + 1).all()
-        for clue, token in zip(clues.tolist(), prompt[-len(clues) :].tolist(), strict=True):
-            assert 42 <= token < form.vocabulary
-            assert token_of.setdefault(tuple(clue), token) == token
-    assert len(set(token_of.values())) == len(token_of) > 50
-
-
-def test_whole_clues_of_large_puzzles_are_refused_at_once():
-    with pytest.raises(ValueError, match="clues and entities, too many"):
-        ZebraCells(ZebraSource(houses=(6, 6), attributes=(6, 6)), writing="whole")

@@ -1,0 +1,160 @@
+"""A puzzle table as a figure: boards solved by every learner, and by the decoding suite against network calls."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FuncFormatter
+
+from analysis.paper_numbers import LARGE, PuzzlesOfPaper
+from analysis.plots.style import (
+    BLUE,
+    GREEN,
+    GREY,
+    INK,
+    ORANGE,
+    PALE,
+    PURPLE,
+    SKY,
+    VERMILION,
+    headline,
+    paper_style,
+)
+from analysis.puzzles.judging import BOARD
+from analysis.puzzles.rules import MARGIN, ONE_EACH, ONE_TOKEN, OWN_ORDER, TOP, VANILLA
+from analysis.rows import Row, combine_seeds, mean_calls
+
+_RULES = {MARGIN: (GREEN, "D"), TOP: (ORANGE, "s"), VANILLA: (VERMILION, "o"), OWN_ORDER: (BLUE, "<")}
+_PERCENT = FuncFormatter(lambda value, _: f"{100 * value:.0f}%")
+_SHIFT = {MARGIN: 0.2, VANILLA: -0.2}  # of lines that would hide each other
+_MORE = {
+    "negative entropy": (SKY, "h"),
+    "full rewrite": (INK, "P"),
+    "path planning": (PURPLE, "v"),
+    "remdm": ("#8C6D31", "^"),
+    "threshold": (BLUE, "*"),
+    "entropy bound": (GREY, "X"),
+    "klass": (GREY, "p"),
+}
+
+
+def draw_puzzle_table(
+    rows: Sequence[Row], paper: Mapping[str, Sequence[PuzzlesOfPaper]] | None = None, model: str = "mdm"
+) -> Figure:
+    """A panel per test set with every learner, and one of ``model`` with the decoding suite on the first test set.
+
+    Rules with noise or sampled tokens are left to the report's tables.
+
+    Args:
+        rows: of a puzzle table; seeds are averaged first.
+        paper: name of a test set -> the paper's numbers, drawn as crosses below ours. A learner that stands here only
+            in the size of the small ones has those of the paper's large one.
+        model: whose rules are compared.
+    Raises:
+        ValueError: no accuracy of boards among the rows.
+    """
+    rows = [row for row in combine_seeds(mean_calls(rows)) if row.metric == BOARD]
+    if not rows:
+        raise ValueError("there is no accuracy of boards among these rows; pass those of a puzzle table.")
+    names = list(dict.fromkeys(row.distribution for row in rows))
+    models = list(dict.fromkeys(row.model for row in rows))[::-1]
+    numbers = {name: _on_lines((paper or {}).get(name, ()), models) for name in names}
+    suite = [row for row in rows if row.model == model and row.distribution == names[0]]
+    suite = suite if any(row.swept not in (ONE_EACH, ONE_TOKEN) for row in suite) else []
+    wide = len(names) + bool(suite)
+    with paper_style("puzzles"):
+        figure = Figure(figsize=(2.2 + 3.4 * wide, 1.6 + 0.36 * len(models)), layout="constrained")
+        panels = figure.subplots(1, wide, squeeze=False)[0]
+        for number, (axes, name) in enumerate(zip(panels, names, strict=False)):
+            shown = [row for row in rows if row.distribution == name and row.swept in (ONE_EACH, ONE_TOKEN)]
+            _learners(axes, shown, models, numbers[name])
+            axes.set_yticks(range(len(models)), models if number == 0 else [""] * len(models))
+            headline(axes, name, _message(shown, model))
+        if suite:
+            _suite(panels[-1], suite)
+            headline(panels[-1], f"{model} with fewer calls, {names[0]}", _suite_message(suite))
+        handles = _handles(rows, suite, any(numbers.values()))
+        figure.legend(handles=handles, loc="outside lower center", ncols=min(len(handles), 6))
+        return figure
+
+
+def _on_lines(paper: Sequence[PuzzlesOfPaper], models: Sequence[str]) -> list[tuple[str, PuzzlesOfPaper]]:
+    """The paper's numbers with the learner on whose line each is drawn; those of absent learners are left out."""
+    lines = [(n.model if n.model in models else n.model.removesuffix(LARGE), n) for n in paper]
+    return [(line, number) for line, number in lines if line in models and number.decoder in _RULES]
+
+
+def _learners(
+    axes: Axes, rows: Sequence[Row], models: Sequence[str], paper: Sequence[tuple[str, PuzzlesOfPaper]]
+) -> None:
+    """A line per learner, a marker per rule."""
+    for place in range(0, len(models), 2):
+        axes.axhspan(place - 0.5, place + 0.5, color=PALE, alpha=0.3, linewidth=0, zorder=0)
+    for rule, (colour, marker) in _RULES.items():
+        points = [row for row in rows if row.decoder == rule]
+        axes.errorbar(
+            [row.value for row in points], [models.index(row.model) + _SHIFT.get(rule, 0.0) for row in points],
+            xerr=_spread(points), color=colour, marker=marker, markersize=5.5, capsize=2, elinewidth=1.2,
+            linestyle="none", clip_on=False, zorder=3,
+        )  # fmt: skip
+    for line, number in paper:
+        axes.plot(
+            number.solved, models.index(line) - 0.36, "x", color=_RULES[number.decoder][0], markersize=5.5,
+            markeredgewidth=1.6, zorder=4,
+        )  # fmt: skip
+    axes.set_xlim(-0.02, 1.02)
+    axes.set_ylim(-0.5, len(models) - 0.5)
+    axes.grid(axis="x")
+    axes.set_xlabel("boards solved")
+    axes.xaxis.set_major_formatter(_PERCENT)
+
+
+def _suite(axes: Axes, rows: Sequence[Row]) -> None:
+    for rule, (colour, marker) in (_RULES | _MORE).items():
+        line = sorted((r for r in rows if r.decoder == rule), key=lambda row: row.calls or 0.0)
+        axes.errorbar(
+            [r.calls or 0.0 for r in line], [r.value for r in line], yerr=_spread(line), color=colour, marker=marker,
+            markersize=7.5 if marker == "*" else 5.0, linewidth=1.1, elinewidth=0.8, capsize=1.5,
+        )  # fmt: skip
+    axes.set_xlabel("network calls per board")
+    axes.set_ylabel("boards solved")
+    axes.grid(axis="y")
+    axes.set_xlim(left=0)
+    axes.set_ylim(-0.02, 1.03)
+    axes.yaxis.set_major_formatter(_PERCENT)
+
+
+def _spread(rows: Sequence[Row]) -> list[list[float]]:
+    """Lengths of the error bars below and above."""
+    return [[max(r.value - r.interval[0], 0.0) for r in rows], [max(r.interval[1] - r.value, 0.0) for r in rows]]
+
+
+def _message(rows: Sequence[Row], model: str) -> str:
+    found = {row.decoder: row.value for row in rows if row.model == model}
+    said = {MARGIN: MARGIN, TOP: "top prob.", VANILLA: VANILLA}
+    told = ", ".join(f"{short} {100 * found[rule]:.1f}%" for rule, short in said.items() if rule in found)
+    return f"{model}: {told}" if told else ""
+
+
+def _suite_message(rows: Sequence[Row]) -> str:
+    """Margin with the fewest calls and with one cell per call."""
+    line = sorted((row for row in rows if row.decoder == MARGIN), key=lambda row: row.calls or 0.0)
+    return f"{MARGIN}: " + ", ".join(f"{100 * r.value:.1f}% in {r.calls or 0.0:.3g}" for r in line) + " calls"
+
+
+def _handles(rows: Sequence[Row], suite: Sequence[Row], paper: bool) -> list[Line2D]:
+    present = {row.decoder for row in rows if row.swept in (ONE_EACH, ONE_TOKEN)} & set(_RULES)
+    looks = _RULES | _MORE
+    handles = [
+        Line2D([], [], color=looks[rule][0], marker=looks[rule][1], linestyle="none", markersize=5.5, label=rule)
+        for rule in looks
+        if rule in present | {row.decoder for row in suite}
+    ]
+    crosses = Line2D(
+        [], [], color=GREY, marker="x", linestyle="none", markersize=5.5, markeredgewidth=1.6,
+        label="the paper's, in the rule's colour",
+    )  # fmt: skip
+    return [*handles, crosses] if paper else handles

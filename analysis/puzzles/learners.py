@@ -1,0 +1,248 @@
+"""Learners of puzzles and what is asked of them: one unit per model, puzzle and seed.
+
+Masked diffusion reads a puzzle cell by cell and may fill it in any order; an autoregressive model writes triples (row,
+column, value) in the order that it was trained on. All train in one loop on the same puzzles, and for the same number
+of floating-point operations unless their name says otherwise. Reasoners of fixed depth stand beside them, untrained.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+
+from analysis.paper_numbers import LARGE
+from analysis.planning.table1_rules import SamplingRule
+from analysis.puzzles.answering import PadsBehind, answer
+from analysis.puzzles.judging import puzzle_rows
+from analysis.puzzles.problems import Boards, Form, SudokuBoards, SudokuProblem, ZebraProblem
+from analysis.puzzles.reasoning_order import availability_rows, control_rows, order_rows
+from analysis.puzzles.rules import (
+    MARGIN,
+    ONE_EACH,
+    TOP,
+    VANILLA,
+    adaptive_rules,
+    budgeted_rules,
+    one_cell_rules,
+    own_order_rule,
+)
+from analysis.puzzles.solver_order import sudoku_solver_order
+from analysis.puzzles.training_rows import training_rows
+from analysis.rows import Row, Subject
+from analysis.store import unit_key
+from generators.codec import fingerprint
+from generators.prompted import Order
+from generators.sudoku.forms import SudokuCells
+from lo_theory.denoiser import Denoiser
+from lo_theory.learning.flops import training_flops
+from lo_theory.learning.learners import CausalDenoiser, MaskedDenoiser
+from lo_theory.learning.network import Mlp, NetworkConfig, Positions, Transformer
+from lo_theory.learning.prompted import AnswerObjective, ContinuationObjective
+from lo_theory.learning.training import TrainConfig, train
+from lo_theory.puzzles.candidates import CandidateDenoiser, Reasoning
+
+MDM, ARM_FIXED, ARM_SOLVER, ARM_RANDOM = "mdm", "arm, fixed order", "arm, solver order", "arm, random order"
+GRID, LONG = ", grid embeddings", ", 10 times the operations"
+_LONG = 10
+PEERS, SINGLES = "peers reasoner", "singles reasoner"
+_ORDERS: dict[str, Order] = {ARM_FIXED: "fixed", ARM_SOLVER: "solver", ARM_RANDOM: "random"}
+_REASONERS: dict[str, Reasoning] = {PEERS: "peers", SINGLES: "singles"}
+_TRAIN, _TEST, _DECODE = 1, 2, 3  # streams of seeds that never meet
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shape:
+    """Size and kind of a network."""
+
+    layers: int
+    width: int
+    heads: int
+    hidden: int | None = None
+    mlp: Mlp = "gelu"
+    positions: Positions = "learned"
+
+
+@dataclass(frozen=True, kw_only=True)
+class PuzzleSetting:
+    """Everything that a number depends on, apart from the problem, the learner and the seed.
+
+    Attributes:
+        shape: of masked diffusion and of autoregressive models of equal size.
+        large: of models called "large"; None: there are none.
+        steps: of masked diffusion; autoregressive models take as many as the same number of operations allows.
+        batch_size, learning_rate: of all.
+        pool: number of training puzzles, see :func:`training_rows`.
+        boards: puzzles per test set.
+        calls: budgets of network calls for the rules that keep one.
+        rules: "all" of the suite, or the "paper"'s three.
+    """
+
+    shape: Shape
+    large: Shape | None = None
+    steps: int
+    batch_size: int = 64
+    learning_rate: float = 2e-3
+    pool: int | None = None
+    boards: int = 1000
+    calls: tuple[int, ...] = ()
+    rules: Literal["all", "paper"] = "all"
+
+
+@dataclass(frozen=True, kw_only=True)
+class PuzzleUnit:
+    """One learner on one problem.
+
+    Attributes:
+        model: ``mdm`` or an autoregressive model, plain or with "grid embeddings", "large" or "10 times the operations"
+            behind its name, in this order; or a reasoner.
+        seed: of weights, training and test puzzles, masks and noise.
+    Raises:
+        ValueError: no such learner, a reasoner for another puzzle than Sudoku, a large one without a large shape.
+    """
+
+    problem: SudokuProblem | ZebraProblem
+    model: str
+    seed: int
+    setting: PuzzleSetting
+
+    def __post_init__(self) -> None:
+        """Refuse what would stop the run on its way, or train another learner than its name says."""
+        if self.model in _REASONERS and not isinstance(self.problem, SudokuProblem):
+            raise ValueError(f"a {self.model} knows Sudoku alone; got {self.problem.name}.")
+        known = (MDM, *_ORDERS)
+        if self.model not in _REASONERS and self._plain not in known:
+            raise ValueError(
+                f"unknown learner {self.model!r}; there are {', '.join((*known, *_REASONERS))}, the trained ones also "
+                f"with {GRID!r}, {LARGE!r} and {LONG!r} behind them, in this order."
+            )
+        if LARGE in self.model and self.setting.large is None:
+            raise ValueError(f"{self.model}: this setting names no large shape; pass PuzzleSetting(large=...).")
+
+    @property
+    def label(self) -> str:
+        """Problem, model and seed."""
+        return f"{self.problem.name}, {self.model}, seed {self.seed}"
+
+    @property
+    def seeds(self) -> dict[str, int]:
+        """The one seed."""
+        return {"seed": self.seed}
+
+    @property
+    def order(self) -> Order | None:
+        """In which an autoregressive model writes; None for the others."""
+        return _ORDERS.get(self._plain)
+
+    def measure(self, directory: Path, device: torch.device) -> Iterator[Row]:
+        """Accuracies on every test set by every rule; where any order of a Sudoku is free, how it resembles ours."""
+        form = self.problem.form(self.order)
+        denoiser = self._denoiser(form, directory, device)
+        for name, levels in self.problem.tests.items():
+            boards = self.problem.boards(levels, _seed(_TEST, self.seed), self.setting.boards)
+            about = Subject(
+                distribution=name,
+                fingerprint=fingerprint({"problem": dataclasses.asdict(self.problem), "levels": list(levels)}),
+                model=self.model,
+                seed=None if self.model in _REASONERS else self.seed,
+            )
+            for rule in self._rules(form, boards):
+                yield from self._tested(denoiser, form, boards, rule, about)
+            if isinstance(boards, SudokuBoards) and self.model == SINGLES:
+                rng = np.random.default_rng(_seed(_DECODE, self.seed))
+                yield from control_rows(boards.puzzles, boards.solutions, rng, about=about)
+
+    def _tested(
+        self, denoiser: Denoiser, form: Form, boards: Boards, rule: SamplingRule, about: Subject
+    ) -> Iterator[Row]:
+        answered = answer(denoiser, form, boards, rule.decoder, _seed(_DECODE, self.seed))
+        judged = boards.judge(form, answered.tokens)
+        yield from puzzle_rows(
+            judged, about=about, decoder=rule.name, calls=answered.calls, swept=rule.swept, at=rule.at
+        )
+        in_question = rule.swept == ONE_EACH and rule.name in (VANILLA, TOP, MARGIN) and self.order is None
+        if not (in_question and isinstance(boards, SudokuBoards) and judged.solved.any()):
+            return
+        # On a board with a wrong digit the later reveals follow from it: only solved boards tell of reasons.
+        puzzles, grids = boards.puzzles[judged.solved], boards.solutions[judged.solved]
+        revealed_at = answered.revealed_at[judged.solved]
+        solver = sudoku_solver_order(puzzles)
+        common = {"about": about, "decoder": rule.name, "calls": answered.calls}
+        yield from order_rows(revealed_at, solver, **common)
+        yield from availability_rows(puzzles, grids, revealed_at, **common)
+
+    def _rules(self, form: Form, boards: Boards) -> list[SamplingRule]:
+        if self.order is not None:
+            return [own_order_rule()]
+        most = int((boards.prompt(form, 0, len(boards)) == form.vocabulary).sum(axis=1).max())
+        if self.model in _REASONERS or self.setting.rules == "paper":
+            return [rule for rule in one_cell_rules(most) if rule.name in (VANILLA, TOP, MARGIN)]
+        budgets = [rule for calls in self.setting.calls for rule in budgeted_rules(calls)]
+        return [*one_cell_rules(most), *budgets, *adaptive_rules()]
+
+    def _denoiser(self, form: Form, directory: Path, device: torch.device) -> Denoiser:
+        if self.model in _REASONERS and isinstance(form, SudokuCells):
+            return CandidateDenoiser(form.source.size, _REASONERS[self.model])
+        network = self._trained(form, directory, device)
+        if self.order is None:
+            return MaskedDenoiser(network, everywhere=True)
+        return PadsBehind(CausalDenoiser(network, np.arange(form.length)))
+
+    def _trained(self, form: Form, directory: Path, device: torch.device) -> Transformer:
+        """A run that was stopped goes on from its last checkpoint, below ``directory / "training"``."""
+        network = Transformer(self.network(form), torch.Generator().manual_seed(self.seed)).to(device)
+        setting = self.setting
+        source = training_rows(
+            form,
+            _seed(_TRAIN, self.seed),
+            batch_size=setting.batch_size,
+            pool=setting.pool,
+            threads=1 if device.type == "cpu" else os.cpu_count() or 1,
+        )
+        objective = AnswerObjective() if self.order is None else ContinuationObjective()
+        training = TrainConfig(steps=self.steps, learning_rate=setting.learning_rate, seed=self.seed)
+        train(network, objective, source, training, directory=directory / "training" / unit_key(self))
+        return network
+
+    def network(self, form: Form) -> NetworkConfig:
+        """Size and kind of the network that reads ``form``."""
+        causal = self.order is not None
+        shape = self.setting.large if LARGE in self.model and self.setting.large else self.setting.shape
+        grid = self.problem.coordinates(triples=causal) if GRID in self.model else None
+        return NetworkConfig(
+            length=form.length,
+            vocabulary=form.vocabulary,
+            causal=causal,
+            coordinates=grid,
+            **dataclasses.asdict(shape),
+        )
+
+    @property
+    def steps(self) -> int:
+        """Training steps: those of the setting for masked diffusion, as many for an ARM as the same operations allow.
+
+        "10 times the operations" are 10 times as many. A large model takes the steps of the small one, so each costs
+        more.
+        """
+        steps = self.setting.steps * (_LONG if self.model.endswith(LONG) else 1)
+        if self.order is None:
+            return steps
+        own = dataclasses.replace(self, model=self._plain)
+        masked = dataclasses.replace(self, model=MDM)
+        spent = training_flops(masked.network(self.problem.form(None)))
+        return max(1, round(steps * spent / training_flops(own.network(self.problem.form(self.order)))))
+
+    @property
+    def _plain(self) -> str:
+        """The learner without what is added to it."""
+        return self.model.removesuffix(LONG).removesuffix(LARGE).removesuffix(GRID)
+
+
+def _seed(stream: int, seed: int) -> int:
+    return int(np.random.SeedSequence([stream, seed]).generate_state(1, np.uint64)[0] >> np.uint64(1))

@@ -1,0 +1,227 @@
+"""Does a learner's own order resemble the solver's? Correlations, ranks by strategy, and which reveals had a reason.
+
+Kim et al. (2025, section 5) say that a masked model decoded by its margin finds the order of reasoning by itself. Three
+measures of that, from the step at which each open cell was revealed:
+
+- rank correlation with the human solver's fill order, and with its waves (:mod:`generators.sudoku.waves`), since the
+  solver's order is one of many: singles that are on the board together may be filled in any order;
+- the mean rank, 0 for the first reveal and 1 for the last, of the cells that the solver gets by each strategy. Harder
+  is not later, not for the solver either: a board is hard early on, and what comes last are lone singles;
+- the level of each reveal (:mod:`generators.sudoku.reveal_levels`): whether its cell was a single on the board that the
+  learner saw, or what else it took. No solver's order stands behind this one.
+
+A random order is no blank: on a board that fills up, most cells are singles by the time their turn comes (73% of those
+of a 9x9 puzzle that the strategies solve). So every measure is to be read between its two controls,
+:func:`control_rows`, on the same puzzles. An order may also be unlike the solver's for a good reason: who sees naked
+triplets at a glance need not look for singles first. And on a board with a wrong
+digit later reveals follow from it: choose the boards that were solved first, or say that all are there.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from dataclasses import asdict, dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float, Integer
+
+from analysis.networks.order_accuracy import effective_interval
+from analysis.puzzles.rank_correlation import correlate, mid_ranks
+from analysis.puzzles.solver_order import SolverOrder, random_order, sudoku_solver_order
+from analysis.rows import Row, Subject
+from generators.sudoku.reveal_levels import BEYOND, reveal_levels
+from generators.sudoku.strategies import HIDDEN_SINGLE, LONE_SINGLE
+from lo_theory.estimate import Estimate, mean_estimate, ratio_estimate, wilson_interval
+
+EXPERIMENT = "reasoning_order"
+KENDALL, SPEARMAN, KENDALL_WAVES = "kendall_with_solver", "spearman_with_solver", "kendall_with_waves"
+NULL = "_null_deviation"  # appended to the name of a correlation
+AVAILABLE, EXPLAINED, LEVEL_SHARE = "available_share", "explained_share", "level_share"
+AVAILABLE_BOARDS, EXPLAINED_BOARDS = "available_boards", "explained_boards"
+REVEAL_RANK = "reveal_rank"
+STRATEGY = "strategy"  # the name of what is swept
+SOLVER, RANDOM = "human solver", "random order"
+
+
+def order_rows(
+    revealed_at: Integer[np.ndarray, "n cells"],
+    solver: SolverOrder,
+    *,
+    about: Subject,
+    decoder: str | None,
+    calls: float | None,
+    experiment: str = EXPERIMENT,
+) -> list[Row]:
+    """Correlations with the solver's order and waves, and the reveal rank of the cells of each strategy.
+
+    Args:
+        revealed_at: the step of each cell, from 0, negative where it was given (``Trace.revealed_at``).
+    Returns:
+        per correlation two rows: the mean over boards, and ``..._null_deviation``, the exact standard deviation of that
+        mean about 0 if reveals were dealt out to cells at random. Then a row per strategy that occurs, the ranks of all
+        its cells pooled; a random order has 1/2. Cells that the solver does not fill take no part; boards on which a
+        correlation is not defined (fewer than two cells, all revealed at once) are left out, and ``samples`` counts the
+        others, NaN if there are none. A board is one draw everywhere.
+    Raises:
+        ValueError: shapes that differ, or a cell that the solver fills and that was never revealed.
+    """
+    filled = solver.steps >= 0
+    _check_revealed(revealed_at, filled)
+    write = _Writer(about, experiment, decoder, calls)
+    found = correlate(revealed_at, solver.steps, filled)
+    rows = [
+        *write.correlation(KENDALL, found.kendall, found.kendall_null),
+        *write.correlation(SPEARMAN, found.spearman, found.spearman_null),
+    ]
+    if solver.waves is not None:
+        waves = correlate(revealed_at, solver.waves, solver.waves >= 0)
+        rows += write.correlation(KENDALL_WAVES, waves.kendall, waves.kendall_null)
+    return rows + _rank_rows(revealed_at, solver.strategies, write)
+
+
+def availability_rows(
+    puzzles: Integer[np.ndarray, "n cells"],
+    grids: Integer[np.ndarray, "n cells"],
+    revealed_at: Integer[np.ndarray, "n cells"],
+    *,
+    about: Subject,
+    decoder: str | None,
+    calls: float | None,
+    experiment: str = EXPERIMENT,
+) -> list[Row]:
+    """Which reveals of Sudoku boards were singles when they were made, and the levels of all.
+
+    For decoders that take nothing back: the boards in between are rebuilt from the last step of each cell.
+
+    Returns:
+        ``available_share``, of reveals whose cell was a lone or hidden single, and ``explained_share``, of those whose
+        cell some strategy fills next, singles included; ``available_boards`` and ``explained_boards``, of boards all of
+        whose reveals were (a single exception and the board is out); then ``level_share`` of each level from 2 (lone
+        single) to 9 (no strategy fills the cell next).
+    Raises:
+        ValueError: no boards; as :func:`generators.sudoku.reveal_levels.reveal_levels`.
+    """
+    levels = reveal_levels(puzzles, grids, revealed_at)
+    revealed, write = levels > 0, _Writer(about, experiment, decoder, calls)
+    return [
+        write.share(AVAILABLE, levels <= HIDDEN_SINGLE, revealed),
+        write.share(EXPLAINED, levels < BEYOND, revealed),
+        write.boards(AVAILABLE_BOARDS, np.all(levels <= HIDDEN_SINGLE, axis=1)),
+        write.boards(EXPLAINED_BOARDS, np.all(levels < BEYOND, axis=1)),
+        *(write.share(LEVEL_SHARE, levels == level, revealed, at=level) for level in range(LONE_SINGLE, BEYOND + 1)),
+    ]
+
+
+def control_rows(
+    puzzles: Integer[np.ndarray, "n cells"],
+    solutions: Integer[np.ndarray, "n cells"],
+    rng: np.random.Generator,
+    *,
+    about: Subject,
+    experiment: str = EXPERIMENT,
+) -> list[Row]:
+    """Both controls, which reveal the right digits one by one: the solver itself, and a uniformly random order.
+
+    Args:
+        about: whose distribution the puzzles are from; its model becomes ``human solver`` and ``random order``.
+    Returns:
+        the rows of :func:`order_rows` and :func:`availability_rows` for either. The solver's are over the puzzles that
+        it finishes, and missing where there are none.
+    Raises:
+        ValueError: as those functions.
+    """
+    solver = sudoku_solver_order(puzzles)
+    random = dataclasses.replace(about, model=RANDOM, seed=None)
+    own = dataclasses.replace(about, model=SOLVER, seed=None)
+    rows = _both(puzzles, solutions, random_order(puzzles == 0, rng), solver, random, experiment)
+    done = ((solver.steps >= 0) == (puzzles == 0)).all(axis=1)
+    if not done.any():
+        return rows
+    chosen = solver.of(done)
+    return rows + _both(puzzles[done], solutions[done], chosen.steps, chosen, own, experiment)
+
+
+def _both(
+    puzzles: np.ndarray, solutions: np.ndarray, steps: np.ndarray, solver: SolverOrder, about: Subject, experiment: str
+) -> list[Row]:
+    ordered = order_rows(steps, solver, about=about, decoder=None, calls=None, experiment=experiment)
+    return ordered + availability_rows(
+        puzzles, solutions, steps, about=about, decoder=None, calls=None, experiment=experiment
+    )
+
+
+def _check_revealed(revealed_at: np.ndarray, filled: np.ndarray) -> None:
+    if revealed_at.shape != filled.shape:
+        raise ValueError(f"steps of the solver's cells {filled.shape} are needed; got {revealed_at.shape}.")
+    missing = filled & (revealed_at < 0)
+    if missing.any():
+        board, cell = (int(i) for i in np.argwhere(missing)[0])
+        raise ValueError(
+            f"board {board}, cell {cell}: the solver fills it, but it was never revealed. Pass the trace of these very "
+            "puzzles, in their order."
+        )
+
+
+def _rank_rows(revealed_at: np.ndarray, strategies: np.ndarray, write: _Writer) -> list[Row]:
+    revealed = revealed_at >= 0
+    last = revealed.sum(axis=1, keepdims=True) - 1
+    ranks = (mid_ranks(revealed_at, revealed) - 1) / np.maximum(last, 1)
+    ranked = revealed & (last > 0)
+    return [
+        write.share(REVEAL_RANK, ranks, ranked & (strategies == number), at=number)
+        for number in np.unique(strategies[ranked & (strategies > 0)]).tolist()
+    ]
+
+
+@dataclass(frozen=True)
+class _Writer:
+    """Rows about one trace."""
+
+    about: Subject
+    experiment: str
+    decoder: str | None
+    calls: float | None
+
+    def row(
+        self, metric: str, estimate: Estimate, interval: tuple[float, float] | None = None, at: int | None = None
+    ) -> Row:
+        low, high = interval or (None, None)
+        return Row(
+            **asdict(self.about),
+            experiment=self.experiment,
+            metric=metric,
+            value=estimate.value,
+            standard_error=estimate.standard_error,
+            samples=estimate.samples,
+            method=estimate.method,
+            decoder=self.decoder,
+            calls=self.calls,
+            swept=None if at is None else STRATEGY,
+            at=None if at is None else float(at),
+            low=low,
+            high=high,
+        )
+
+    def correlation(self, metric: str, values: Float[np.ndarray, "n"], null: Float[np.ndarray, "n"]) -> tuple[Row, Row]:
+        defined = ~np.isnan(values)
+        n = int(defined.sum())
+        mean = mean_estimate(values[defined]) if n else _unknown()
+        deviation = math.sqrt(float((null[defined] ** 2).sum())) / n if n else math.nan
+        exact = Estimate(value=deviation, standard_error=0.0, samples=n, method="exact")
+        return self.row(metric, mean), self.row(metric + NULL, exact)
+
+    def share(self, metric: str, values: np.ndarray, chosen: np.ndarray, at: int | None = None) -> Row:
+        """Mean of ``values``, all in [0, 1], over the ``chosen`` cells, pooled; boards without any are no draws."""
+        counts = chosen.sum(axis=1)
+        totals = np.where(chosen, values, 0).sum(axis=1)
+        used = counts > 0
+        mean = ratio_estimate(totals[used].astype(float), counts[used].astype(float))
+        return self.row(metric, mean, effective_interval(mean.value, mean.standard_error, mean.samples), at)
+
+    def boards(self, metric: str, events: Bool[np.ndarray, "n"]) -> Row:
+        return self.row(metric, mean_estimate(events.astype(float)), wilson_interval(int(events.sum()), len(events)))
+
+
+def _unknown() -> Estimate:
+    return Estimate(value=math.nan, standard_error=math.nan, samples=0, method="monte_carlo")
