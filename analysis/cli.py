@@ -1,4 +1,4 @@
-"""The command line: ``lo-theory generate | train | evaluate | sample | reproduce``, and ``lo-theory sample sudoku``."""
+"""The command line: ``lo-theory generate | train | evaluate | sample | reproduce``, ``evaluate | sample sudoku``."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import tyro
 
 from analysis.commands.evaluate import Evaluate
+from analysis.commands.evaluate_sudoku import EvaluateSudoku
 from analysis.commands.generate import Generate
 from analysis.commands.reproduce import Reproduce
 from analysis.commands.sample import Sample
@@ -24,7 +25,10 @@ Command = Annotated[
     tyro.conf.OmitArgPrefixes,
 ]
 # A second word that makes another command of the first, whose options need not be given then.
-SECOND_WORDS: dict[str, dict[str, Any]] = {"sample": {"sudoku": SampleSudoku}}
+SECOND_WORDS: dict[str, dict[str, Any]] = {
+    "evaluate": {"sudoku": EvaluateSudoku},
+    "sample": {"sudoku": SampleSudoku},
+}
 _INTERRUPTED = 130  # the shell's code for Ctrl-C
 
 
@@ -32,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Parse and run; what a person did wrong is one line on stderr and exit code 2, never a traceback."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        _parse(words).run()
+        parse(words).run()
         sys.stdout.flush()
     except KeyboardInterrupt:
         print("interrupted; finished parts are kept, and the same command goes on from there.", file=sys.stderr)
@@ -45,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _parse(words: list[str]) -> Any:
+def parse(words: list[str]) -> Any:
     """The command with its options; SystemExit after a help text, or after what is wrong and the nearest right word."""
     first, second = (*words, "", "")[:2]
     alone = SECOND_WORDS.get(first, {}).get(second)

@@ -50,12 +50,13 @@ def advice(
             name, equals, value = word.partition("=")
             name = name.replace("_", "-")
             lines += [left[name]] if name in left.keys() - menu.options else _option_advice(name, reach, words)
-            awaited = _values_of(menu.options.get(name, str))
+            hint = menu.options.get(name, str)
+            awaited = [] if hint is bool else [hint]
             if equals and awaited:
-                lines += _nearest(value, _choices(awaited.pop(0)))
+                lines += _nearest(value, _choices(awaited.pop()))
         elif awaited:
             lines += _nearest(word, _choices(awaited[0]))
-            awaited = awaited if awaited[0] is ... else awaited[1:]
+            awaited = awaited if typing.get_origin(awaited[0]) is tuple else []  # a tuple takes all that follow
         elif word in menu.commands:
             left |= {name: f"{name!r} is an option of {here!r}: put it before {word!r}.\n" for name in menu.options}
             menu, here, second = menu_of(menu.commands[word]), word, dict(beyond.get(word, {}))
@@ -103,13 +104,6 @@ def _nearest(word: str, known: Iterable[str]) -> list[str]:
         return []
     near = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
     return [f"{word!r} is not known here; did you mean {match!r}?\n" for match in near]
-
-
-def _values_of(hint: Any) -> list[Any]:
-    """Types of the words that follow an option; an ellipsis stands for any number of them."""
-    if hint is bool:
-        return []
-    return [...] if typing.get_origin(hint) is tuple else [hint]
 
 
 def _choices(hint: Any) -> list[str]:

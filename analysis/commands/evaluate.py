@@ -22,6 +22,8 @@ from lo_theory.samplers.decoding import in_order
 class Evaluate:
     """Likelihood gap, agreement of generated sequences and, for a masked model, task error against the exact posterior.
 
+    "lo-theory evaluate sudoku" judges answers to your own puzzles instead.
+
     Attributes:
         model: directory that ``lo-theory train`` wrote.
         rows: test sequences, and generated ones.

@@ -15,7 +15,7 @@ from analysis.scales import ScaleName
 
 Name = Literal[
     "hardness", "bayes", "overlap", "thresholds", "slabs", "phase", "leak", "gap", "orders", "window", "inversion",
-    "audit", "samplers", "table1", "recipes", "table2", "table3", "table5",
+    "audit", "samplers", "table1", "recipes", "table2", "table3", "table5", "reasoners",
 ]  # fmt: skip
 
 _EXPERIMENTS: dict[Name, tuple[str, str]] = {
@@ -37,6 +37,7 @@ _EXPERIMENTS: dict[Name, tuple[str, str]] = {
     "table2": ("analysis.puzzles.report", "Table2Experiment"),
     "table3": ("analysis.puzzles.report", "Table3Experiment"),
     "table5": ("analysis.puzzles.report", "Table5Experiment"),
+    "reasoners": ("analysis.puzzles.reasoners", "ReasonersExperiment"),
 }
 """Module and class of each; imported when asked for, as some compile kernels and others load networks."""
 
@@ -53,7 +54,8 @@ class Reproduce:
             computational gap as an area. "orders": every order has one likelihood. "window": how often masks hit the
             hard window. "inversion": the cost of inverting. "audit": every claim with its verdict. "samplers": what
             parallel decoding costs, exactly. "table1": the paper's Table 1, taken apart. "recipes": training for it.
-            "table2", "table3", "table5": Sudoku, Zebra, and Sudokus harder than those of training.
+            "table2", "table3", "table5": Sudoku, Zebra, and Sudokus harder than those of training. "reasoners": what
+            the order of decoding does for a reasoner of fixed depth.
         scale: "smoke" takes minutes on two cores, "small" up to an hour, "paper" a large GPU for networks.
         out: directory; runs/NAME-SCALE if not given.
         jobs: units computed at once, one thread each; all processors if not given.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -13,6 +12,7 @@ import torch
 from jaxtyping import UInt8
 
 from analysis.commands.decoders import Rule, named_decoder
+from analysis.commands.sudoku_solvers import Reasoner, SudokuSolver, checkpoint_path, chosen_solver
 from analysis.commands.workspace import require_at_least
 from analysis.planning.film_files import check_film_path, write_film
 from analysis.planning.film_terminal import play
@@ -20,25 +20,11 @@ from analysis.puzzles.one_puzzle import read_puzzle, unique_solution
 from analysis.puzzles.sudoku_film import SudokuFilm, sudoku_film
 from analysis.puzzles.sudoku_reasons import MISTAKEN
 from generators.sudoku.create import SudokuSource
-from generators.sudoku.forms import SudokuCells
-from generators.sudoku.grid import SIZES, Size, grid_text, size_of
+from generators.sudoku.grid import Size, grid_text, size_of
 from generators.sudoku.human import STUCK
 from generators.sudoku.strategies import LONE_SINGLE, UNIQUE_RECTANGLE
-from lo_theory.denoiser import Denoiser
-from lo_theory.learning.checkpoint import load_network
-from lo_theory.learning.learners import MaskedDenoiser
-from lo_theory.learning.training import CHECKPOINT_NAME
-from lo_theory.puzzles.candidates import CandidateDenoiser
-from lo_theory.puzzles.completions import CompletionsDenoiser
 from lo_theory.samplers.decoding import decode
 
-Reasoner = Literal["candidates", "singles", "strategies", "exact", "network"]
-_WITHOUT_MODEL: dict[str, Callable[[Size], Denoiser]] = {
-    "candidates": lambda size: CandidateDenoiser(size, "peers"),
-    "singles": lambda size: CandidateDenoiser(size, "singles"),
-    "strategies": lambda size: CandidateDenoiser(size, "strategies"),
-    "exact": CompletionsDenoiser,
-}
 _LATE = {MISTAKEN: "after a mistake", STUCK: "a guess"}
 
 
@@ -81,8 +67,7 @@ class SampleSudoku:
             check_film_path(self.film)
         puzzle = self._puzzle()
         solution = unique_solution(puzzle)
-        who, denoiser = self._denoiser(size_of(len(puzzle)))
-        shot = self._decode(puzzle, solution, who, denoiser)
+        shot = self._decode(puzzle, solution, self._solver(size_of(len(puzzle))))
         if self.film is not None:
             write_film(shot.film, self.film)
         if self.show:
@@ -106,52 +91,31 @@ class SampleSudoku:
             )
         return puzzle
 
-    def _denoiser(self, size: Size) -> tuple[str, Denoiser]:
-        name = self.denoiser or ("singles" if self.model is None else "network")
-        if name == "network":
-            if self.model is None:
-                raise ValueError("--denoiser network needs a trained one: add --model DIR.")
-            return name, load_cell_denoiser(self.model, size)
-        if self.model is not None:
-            raise ValueError(f"--model is not used by --denoiser {name}: leave one of them out.")
-        return name, _WITHOUT_MODEL[name](size)
+    def _solver(self, size: Size) -> SudokuSolver:
+        solver = chosen_solver(self.denoiser, self.model, size)
+        if self.model is not None and solver.own_order:
+            raise ValueError(
+                f"{checkpoint_path(self.model)} holds an autoregressive network, which fills cells in its own order "
+                "alone. Name a masked one."
+            )
+        if self.model is not None and solver.size != size:
+            side = solver.size.side
+            raise ValueError(
+                f"{checkpoint_path(self.model)} reads {side}x{side} puzzles, and this puzzle is "
+                f"{size.side}x{size.side} ({size.cells} cells, {size.side} digits). Use --side {side} or a puzzle of "
+                "that size."
+            )
+        return solver
 
     def _decode(
-        self, puzzle: UInt8[np.ndarray, "cells"], solution: UInt8[np.ndarray, "cells"], who: str, denoiser: Denoiser
+        self, puzzle: UInt8[np.ndarray, "cells"], solution: UInt8[np.ndarray, "cells"], solver: SudokuSolver
     ) -> SudokuFilm:
-        side, givens = size_of(len(puzzle)).side, int((puzzle > 0).sum())
-        start = torch.from_numpy(SudokuCells(SudokuSource(side=side)).prompt(puzzle[None]))
+        side, givens = solver.size.side, int((puzzle > 0).sum())
+        start = torch.from_numpy(solver.form.prompt(puzzle[None]))
         decoder = named_decoder(self.rule, len(puzzle) - givens, self.per_step)
-        decoded = decode(denoiser, start, decoder, torch.Generator().manual_seed(self.seed))
-        title = f"{side}x{side} Sudoku, {givens} givens: {who}, {self.rule}"
+        decoded = decode(solver.denoiser, start, decoder, torch.Generator().manual_seed(self.seed))
+        title = f"{side}x{side} Sudoku, {givens} givens: {solver.name}, {self.rule}"
         return sudoku_film(title, puzzle, solution, decoded.trace)
-
-
-def load_cell_denoiser(model: Path, size: Size) -> MaskedDenoiser:
-    """The masked network of a checkpoint, or of the one in a directory, for puzzles of that size in the cells form.
-
-    Raises:
-        FileNotFoundError: no checkpoint there.
-        ValueError: a damaged one, a causal network, or one that reads other sequences; the message names both sizes.
-    """
-    path = model / CHECKPOINT_NAME if model.is_dir() else model
-    network = load_network(path)
-    length, vocabulary = network.config.length, network.config.vocabulary
-    if network.config.causal:
-        raise ValueError(
-            f"{path} holds an autoregressive network, which fills cells in its own order alone. Name a masked one."
-        )
-    if (length, vocabulary) == (size.cells, size.side):
-        return MaskedDenoiser(network, everywhere=True)
-    trained = SIZES.get(vocabulary)
-    if trained is not None and trained.cells == length:
-        reads, way_out = f"{trained.side}x{trained.side} puzzles", f"--side {trained.side} or a puzzle of that size"
-    else:
-        reads, way_out = f"sequences of {length} tokens with {vocabulary} values", "a model of Sudoku cells"
-    raise ValueError(
-        f"{path} reads {reads}, and this puzzle is {size.side}x{size.side} ({size.cells} cells, {size.side} digits). "
-        f"Use {way_out}."
-    )
 
 
 def _summary(puzzle: UInt8[np.ndarray, "cells"], solution: UInt8[np.ndarray, "cells"], shot: SudokuFilm) -> list[str]:

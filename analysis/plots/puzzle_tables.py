@@ -24,6 +24,7 @@ from analysis.plots.style import (
     paper_style,
 )
 from analysis.puzzles.judging import BOARD
+from analysis.puzzles.learners import LONG, PEERS, SINGLES
 from analysis.puzzles.rules import MARGIN, ONE_EACH, ONE_TOKEN, OWN_ORDER, TOP, VANILLA
 from analysis.rows import Row, combine_seeds, mean_calls
 
@@ -60,13 +61,14 @@ def draw_puzzle_table(
     if not rows:
         raise ValueError("there is no accuracy of boards among these rows; pass those of a puzzle table.")
     names = list(dict.fromkeys(row.distribution for row in rows))
-    models = list(dict.fromkeys(row.model for row in rows))[::-1]
+    models = sorted(dict.fromkeys(row.model for row in rows), key=_apart)[::-1]
     numbers = {name: _on_lines((paper or {}).get(name, ()), models) for name in names}
     suite = [row for row in rows if row.model == model and row.distribution == names[0]]
     suite = suite if any(row.swept not in (ONE_EACH, ONE_TOKEN) for row in suite) else []
     wide = len(names) + bool(suite)
     with paper_style("puzzles"):
-        figure = Figure(figsize=(2.2 + 3.4 * wide, 1.6 + 0.36 * len(models)), layout="constrained")
+        margin = 0.6 + 0.065 * max(len(name) for name in models)
+        figure = Figure(figsize=(margin + 3.5 * wide, 1.6 + 0.36 * len(models)), layout="constrained")
         panels = figure.subplots(1, wide, squeeze=False)[0]
         for number, (axes, name) in enumerate(zip(panels, names, strict=False)):
             shown = [row for row in rows if row.distribution == name and row.swept in (ONE_EACH, ONE_TOKEN)]
@@ -79,6 +81,11 @@ def draw_puzzle_table(
         handles = _handles(rows, suite, any(numbers.values()))
         figure.legend(handles=handles, loc="outside lower center", ncols=min(len(handles), 6))
         return figure
+
+
+def _apart(model: str) -> int:
+    """Learners that had more operations come behind the others, those that had none last."""
+    return 2 if model in (SINGLES, PEERS) else int(model.endswith(LONG))
 
 
 def _on_lines(paper: Sequence[PuzzlesOfPaper], models: Sequence[str]) -> list[tuple[str, PuzzlesOfPaper]]:
@@ -113,7 +120,8 @@ def _learners(
 
 
 def _suite(axes: Axes, rows: Sequence[Row]) -> None:
-    for rule, (colour, marker) in (_RULES | _MORE).items():
+    looks = _RULES | _MORE
+    for rule, (colour, marker) in looks.items():
         line = sorted((r for r in rows if r.decoder == rule), key=lambda row: row.calls or 0.0)
         axes.errorbar(
             [r.calls or 0.0 for r in line], [r.value for r in line], yerr=_spread(line), color=colour, marker=marker,
@@ -123,7 +131,7 @@ def _suite(axes: Axes, rows: Sequence[Row]) -> None:
     axes.set_ylabel("boards solved")
     axes.grid(axis="y")
     axes.set_xlim(left=0)
-    axes.set_ylim(-0.02, 1.03)
+    axes.set_ylim(max(min(row.interval[0] for row in rows if row.decoder in looks) - 0.03, -0.02), 1.01)
     axes.yaxis.set_major_formatter(_PERCENT)
 
 

@@ -158,9 +158,11 @@ class SudokuBoards:
 
     def prompt(self, form: Form, start: int, stop: int) -> Int64[np.ndarray, "n L"]:
         """Tokens of the puzzles."""
-        if not isinstance(form, SudokuCells | SudokuTriples):
-            raise TypeError(f"Sudokus are written as SudokuCells or SudokuTriples; got {type(form).__name__}.")
-        return form.prompt(self.puzzles[start:stop])
+        if isinstance(form, SudokuTriples):  # a random order of givens goes by the number of the board
+            return form.prompt(self.puzzles[start:stop], start=start)
+        if isinstance(form, SudokuCells):
+            return form.prompt(self.puzzles[start:stop])
+        raise TypeError(f"Sudokus are written as SudokuCells or SudokuTriples; got {type(form).__name__}.")
 
     def judge(self, form: Form, tokens: Int64[np.ndarray, "n L"]) -> Judgement:
         """Against the solutions."""

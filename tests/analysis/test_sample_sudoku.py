@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import os
 import re
-from pathlib import Path
 from typing import get_args
 
 import pytest
-import torch
 import tyro
 from PIL import Image
 
 from analysis import cli
 from analysis.commands.decoders import Rule
-from analysis.commands.sample_sudoku import Reasoner, SampleSudoku
+from analysis.commands.sample_sudoku import SampleSudoku
+from analysis.commands.sudoku_solvers import Reasoner
 from analysis.suggest import menu_of
 from generators.sudoku import SudokuSource, completes, grid_text, parse_grid
-from lo_theory.learning.checkpoint import Checkpoint, network_tensors, save_checkpoint
-from lo_theory.learning.network import NetworkConfig, Transformer
 
 SMALL, SOLVED = "...12...42......", "3421213442131342"
 EASY = "....4..2..1.....3...7.....8..8.5.2..9....7..13....64.......5....926.3.4...3..26.5"  # singles suffice
@@ -30,25 +27,6 @@ def run(*words: object) -> int:
         return cli.main(["sample", *(str(word) for word in words)])
     except SystemExit as stopped:
         return stopped.code if isinstance(stopped.code, int) else 0 if stopped.code is None else 1
-
-
-def write_network(path: Path, length: int, vocabulary: int, *, causal: bool = False) -> Path:
-    """A checkpoint of an untrained network."""
-    config = NetworkConfig(length=length, vocabulary=vocabulary, layers=1, width=8, heads=2, causal=causal)
-    checkpoint = Checkpoint(
-        network=config,
-        objective={},
-        source={},
-        training={},
-        fingerprint="none",
-        step=0,
-        tokens=0,
-        flops=0,
-        seconds=0.0,
-        tensors=network_tensors(Transformer(config, torch.Generator().manual_seed(0))),
-    )
-    save_checkpoint(path, checkpoint)
-    return path
 
 
 def said_lines(capsys) -> dict[str, str]:
@@ -118,7 +96,7 @@ class TestSolving:
         assert len({step[1:3] for step in steps}) == 12
 
     @pytest.mark.parametrize("given", ["directory", "file"])
-    def test_a_network_from_a_directory_or_a_file(self, given, tmp_path, capsys):
+    def test_a_network_from_a_directory_or_a_file(self, given, write_network, tmp_path, capsys):
         path = write_network(tmp_path / "checkpoint.safetensors", 16, 4)
         model = tmp_path if given == "directory" else path
         for words in ((), ("--denoiser", "network"), ("--rule", "path-planning")):
@@ -172,8 +150,9 @@ NAMED = [
     (("--model", "{}/nothing"), "there is no checkpoint at"),
     (("--model", "{}"), "there is no checkpoint at"),
     (("--model", "{}/four"), "four reads 4x4 puzzles, and this puzzle is 9x9 (81 cells, 9 digits). Use --side 4"),
-    (("--side", "4", "--model", "{}/other"), "reads sequences of 10 tokens with 2 values, and this puzzle is 4x4"),
-    (("--side", "4", "--model", "{}/causal"), "an autoregressive network"),
+    (("--side", "4", "--model", "{}/other"), "a masked network for sequences of 10 tokens with 2 values, which are no"),
+    (("--side", "4", "--model", "{}/causal"), "holds an autoregressive network, which fills cells in its own order"),
+    (("--side", "4", "--model", "{}/causal-cells"), "an autoregressive network for sequences of 16 tokens with 4"),
     (("--side", "4", "--model", "{}/short.txt"), "truncated or garbled"),
     (("--per-step", "0"), "--per-step must be at least 1; got 0"),
     (("--seed", "-1"), "--seed must be at least 0; got -1"),
@@ -182,12 +161,13 @@ NAMED = [
 
 
 @pytest.fixture(scope="module")
-def bad(tmp_path_factory):
+def bad(tmp_path_factory, write_network):
     """A folder of files that do not fit."""
     folder = tmp_path_factory.mktemp("bad")
     write_network(folder / "four", 16, 4)
     write_network(folder / "other", 10, 2)
-    write_network(folder / "causal", 16, 4, causal=True)
+    write_network(folder / "causal", 48, 4, causal=True)
+    write_network(folder / "causal-cells", 16, 4, causal=True)
     (folder / "short.txt").write_text("123")
     (folder / "bytes.txt").write_bytes(b"\xff\xfe\xff")
     return folder

@@ -128,6 +128,37 @@ class SecondChoice:
     """Another command."""
 
 
+@dataclass(frozen=True)
+class ManyChoices:
+    """A command.
+
+    Attributes:
+        colours: any number of words of a list.
+        names: any number of free words.
+        size: one word of a list.
+    """
+
+    colours: tuple[Literal["red", "green"], ...] = ()
+    names: tuple[str, ...] = ()
+    size: Literal["small", "large"] | None = None
+
+
+@pytest.mark.parametrize(
+    ("line", "lines"),
+    [
+        ("--colours red green red --size small", []),
+        ("--colours red gren rd --size large", ["'gren' .* 'green'", "'rd' .* 'red'"]),
+        ("--colours=gren", ["'gren' .* 'green'"]),
+        ("--names gren rd smal", []),
+        ("--colours red --size smal", ["'smal' .* 'small'"]),
+    ],
+)
+def test_every_word_of_an_option_that_takes_many_is_judged(line, lines):
+    found = advice(line.split(), ManyChoices)
+    assert len(found) == len(lines)
+    assert all(re.search(wanted, text) for wanted, text in zip(lines, found, strict=True))
+
+
 def test_menus_are_read_off_the_types():
     assert list(menu_of(Annotated[FirstChoice | SecondChoice, "marker"]).commands) == ["first-choice", "second-choice"]
     menu = menu_of(FirstChoice)

@@ -1,0 +1,202 @@
+"""Learners of puzzles: equal operations, equal test boards, rows of each kind where they belong."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from analysis.paper_numbers import LARGE
+from analysis.puzzles.answering import PadsBehind, answer
+from analysis.puzzles.judging import BOARD, CELL, VALIDITY
+from analysis.puzzles.learners import (
+    ARM_FIXED,
+    ARM_RANDOM,
+    ARM_SOLVER,
+    GRID,
+    LONG,
+    MDM,
+    PEERS,
+    SINGLES,
+    PuzzleSetting,
+    PuzzleUnit,
+    Shape,
+    _seed,
+)
+from analysis.puzzles.problems import SudokuProblem, ZebraProblem
+from analysis.puzzles.reasoning_order import EXPERIMENT as ORDER
+from analysis.puzzles.reasoning_order import KENDALL, RANDOM, SOLVER
+from analysis.puzzles.rules import (
+    MARGIN,
+    ONE_EACH,
+    OWN_ORDER,
+    TOP,
+    VANILLA,
+    adaptive_rules,
+    budgeted_rules,
+    one_cell_rules,
+    own_order_rule,
+)
+from analysis.puzzles.training_rows import training_rows
+from analysis.units import finish
+from lo_theory.learning.flops import training_flops
+from lo_theory.learning.learners import CausalDenoiser
+from lo_theory.learning.network import Transformer
+from lo_theory.learning.source import FixedRows
+
+TINY = Shape(layers=1, width=16, heads=2)
+SETTING = PuzzleSetting(shape=TINY, large=replace(TINY, width=32), steps=2, batch_size=4, boards=20, calls=(3,))
+FOUR = SudokuProblem(side=4, clues=5, test_share=0.25)
+SIZES = ZebraProblem(houses=(3, 4), attributes=(3, 3))
+ARMS = (ARM_FIXED, ARM_SOLVER, ARM_RANDOM)
+
+
+def unit(model: str, problem: SudokuProblem | ZebraProblem = FOUR, **setting: object) -> PuzzleUnit:
+    return PuzzleUnit(problem=problem, model=model, seed=0, setting=replace(SETTING, **setting))
+
+
+def measured(model: str, directory, problem: SudokuProblem | ZebraProblem = FOUR, **setting: object):
+    return finish(unit(model, problem, **setting), directory)
+
+
+def operations(one: PuzzleUnit) -> tuple[float, float]:
+    """Per training row: of the whole training, and of one step."""
+    step = training_flops(one.network(one.problem.form(one.order)))
+    return one.steps * step, step
+
+
+@pytest.mark.parametrize("problem", [FOUR, SudokuProblem(side=9), SIZES], ids=lambda p: p.name)
+@pytest.mark.parametrize("added", ["", GRID, LONG, GRID + LONG])
+def test_learners_of_equal_size_take_equal_operations(problem, added):
+    masked, _ = operations(unit(MDM, problem, steps=1000))
+    times = 10 if LONG in added else 1
+    for model in ARMS:
+        arm, step = operations(unit(model + added, problem, steps=1000))
+        assert abs(arm - times * masked) <= step / 2 + 1e-6 * arm
+        assert arm != masked * times + step  # the half step is sharp enough to see one step more
+
+
+def test_triples_take_fewer_steps_and_a_large_model_as_many_as_the_small():
+    assert unit(MDM + LONG, steps=100).steps == 1000
+    assert unit(ARM_FIXED, steps=1000).steps < 1000 / 3
+    assert unit(ARM_FIXED + LARGE, steps=1000).steps == unit(ARM_FIXED, steps=1000).steps
+    assert operations(unit(ARM_FIXED + LARGE))[1] > operations(unit(ARM_FIXED))[1]
+
+
+def test_learners_that_are_none_are_refused():
+    for model in ("arm", "mdm, grid", MDM + LONG + GRID, SINGLES + GRID, ""):
+        with pytest.raises(ValueError, match="unknown learner"):
+            unit(model)
+    with pytest.raises(ValueError, match="names no large shape"):
+        unit(ARM_FIXED + LARGE, large=None)
+    with pytest.raises(ValueError, match="knows Sudoku alone; got 3-4x3 Zebra"):
+        unit(SINGLES, SIZES)
+
+
+def test_streams_of_seeds_do_not_meet():
+    assert len({_seed(stream, seed) for stream in (1, 2, 3) for seed in range(500)}) == 1500
+    assert all(0 <= _seed(stream, 0) < 2**63 for stream in (1, 2, 3))
+
+
+@pytest.mark.parametrize("order", [None, "random"])
+def test_a_pool_holds_the_rows_that_would_be_made_afresh(order):
+    """Longer than a thread's piece, so that cutting and order of the pieces are seen."""
+    form, n = FOUR.form(order), 2100
+    pool = training_rows(form, 7, batch_size=n, pool=n)
+    fresh = training_rows(form, 7, batch_size=n, pool=None)
+    assert isinstance(pool, FixedRows)
+    np.testing.assert_array_equal(pool.rows, fresh.batch(0).numpy())
+    threaded = training_rows(form, 7, batch_size=n, pool=n, threads=3)
+    assert threaded.to_json() == pool.to_json()
+    assert training_rows(form, 8, batch_size=n, pool=n).to_json() != pool.to_json()
+    epoch = pool.batch(0).numpy()
+    assert sorted(map(tuple, epoch.tolist())) == sorted(map(tuple, pool.rows.tolist()))
+    with pytest.raises(ValueError, match="at least one puzzle; got 0"):
+        training_rows(form, 7, batch_size=4, pool=0)
+
+
+@pytest.fixture(scope="module")
+def masked(tmp_path_factory):
+    return measured(MDM, tmp_path_factory.mktemp("masked"))
+
+
+@pytest.fixture(scope="module")
+def singles(tmp_path_factory):
+    directory = tmp_path_factory.mktemp("singles")
+    rows = measured(SINGLES, directory, SudokuProblem(side=4, levels=(2, 3)))
+    assert not (directory / "training").exists()
+    return rows
+
+
+def test_masked_diffusion_is_judged_by_every_rule(masked):
+    boards = FOUR.boards(FOUR.levels, _seed(2, 0), 20)
+    most = int((boards.puzzles == 0).sum(axis=1).max())
+    expected = {(r.name, r.swept, r.at) for r in (*one_cell_rules(most), *budgeted_rules(3), *adaptive_rules())}
+    for metric in (BOARD, CELL, VALIDITY):
+        assert {(r.decoder, r.swept, r.at) for r in masked if r.metric == metric} == expected
+    assert {(r.distribution, r.model, r.seed) for r in masked} == {("4x4 Sudoku", MDM, 0)}
+    assert {r.samples for r in masked if r.metric == BOARD} == {20}
+
+
+@pytest.mark.parametrize("model", [ARM_SOLVER, ARM_RANDOM + GRID])
+def test_an_autoregressive_model_has_its_own_order_and_no_other(model, tmp_path, masked):
+    rows = measured(model, tmp_path)
+    assert {row.decoder for row in rows} == {OWN_ORDER}
+    assert {row.metric for row in rows} == {BOARD, CELL, VALIDITY}
+    assert {row.fingerprint for row in rows} == {row.fingerprint for row in masked}
+    assert rows[0].calls == 3 * 11
+    assert (tmp_path / "training").exists()
+
+
+def test_orders_are_compared_on_solved_boards_alone(singles, masked):
+    for rows in (singles, masked):
+        for rule in (VANILLA, TOP, MARGIN):
+            single = [r for r in rows if r.decoder == rule and r.swept == ONE_EACH]
+            (solved,) = (r.value for r in single if r.metric == BOARD)
+            samples = [r.samples for r in rows if r.metric == KENDALL and r.decoder == rule]
+            assert samples == ([round(20 * solved)] if solved else [])
+    assert {r.decoder for r in singles if r.experiment == ORDER} == {VANILLA, TOP, MARGIN, None}
+
+
+def test_reasoners_need_no_training_and_bring_the_controls(singles, tmp_path):
+    found = {r.decoder: r for r in singles if r.metric == BOARD}
+    assert set(found) == {VANILLA, TOP, MARGIN}
+    assert found[MARGIN].value == found[TOP].value == 1.0
+    assert found[VANILLA].value < 0.9
+    assert {r.seed for r in singles} == {None}
+    assert {r.model for r in singles} == {SINGLES, SOLVER, RANDOM}
+    peers = measured(PEERS, tmp_path, SudokuProblem(side=4, levels=(2, 3)))
+    assert {r.model for r in peers} == {PEERS}, "the controls are there once"
+
+
+def test_a_paper_setting_has_the_papers_rules(tmp_path):
+    rows = measured(MDM, tmp_path, rules="paper", pool=50)
+    assert {r.decoder for r in rows if r.metric == BOARD} == {VANILLA, TOP, MARGIN}
+
+
+def test_puzzles_of_several_sizes_end_with_pads_that_an_arm_cannot_see():
+    """Pads behind the answers change nothing of what it writes; without the wrapper they are refused."""
+    one = unit(ARM_FIXED, SIZES)
+    form, boards = SIZES.form("fixed"), SIZES.boards(SIZES.levels, 1, 12)
+    prompt = torch.from_numpy(boards.prompt(form, 0, 12))
+    assert len({int(n) for n in (prompt == form.vocabulary).sum(dim=1)}) == 2
+    network = Transformer(one.network(form), torch.Generator().manual_seed(0))
+    inner = CausalDenoiser(network, np.arange(form.length))
+    with pytest.raises(ValueError, match="answers only along its order"):
+        answer(inner, form, boards, own_order_rule().decoder, 0)
+    answered = answer(PadsBehind(inner), form, boards, own_order_rule().decoder, 0)
+    written, hidden = torch.from_numpy(answered.tokens), prompt == form.vocabulary
+    assert (written[~hidden] == prompt[~hidden]).all()
+    pads = written == form.vocabulary + 1
+    causal = network(torch.cat([torch.full((12, 1), form.vocabulary), written[:, :-1]], dim=1)).argmax(dim=-1)
+    assert (causal[hidden] == written[hidden]).all()
+    assert (pads[:, -1]).any()
+    assert boards.judge(form, answered.tokens).asked.sum() * 3 == hidden.sum()
+
+
+def test_zebra_learners_run_in_both_forms(tmp_path):
+    for model in (MDM + GRID, ARM_SOLVER + GRID):
+        rows = measured(model, tmp_path, SIZES, rules="paper")
+        assert {row.metric for row in rows} == {BOARD, CELL, VALIDITY}, "no orders of Zebra puzzles are compared"
