@@ -29,7 +29,7 @@ from analysis.puzzles.rules import MARGIN, ONE_EACH, ONE_TOKEN, OWN_ORDER, TOP, 
 from analysis.rows import Row, combine_seeds, mean_calls
 
 _RULES = {MARGIN: (GREEN, "D"), TOP: (ORANGE, "s"), VANILLA: (VERMILION, "o"), OWN_ORDER: (BLUE, "<")}
-_PERCENT = FuncFormatter(lambda value, _: f"{100 * value:.0f}%")
+_PERCENT = FuncFormatter(lambda value, _: f"{100 * value:.3g}%")
 _SHIFT = {MARGIN: 0.2, VANILLA: -0.2}  # of lines that would hide each other
 _MORE = {
     "negative entropy": (SKY, "h"),
