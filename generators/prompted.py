@@ -8,7 +8,7 @@ masked and never predicted.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Bool, Int64, Integer
@@ -22,6 +22,7 @@ _ORDERS = ("fixed", "solver", "random")
 _STREAM = 1  # of generators.draws.words; the puzzles of a source take 0
 
 
+@runtime_checkable
 class PuzzleForm(Protocol):
     """How the puzzles of a source become prompted rows: an endless stream, as a distribution is.
 

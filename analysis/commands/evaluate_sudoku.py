@@ -15,9 +15,9 @@ from analysis.commands.puzzle_rules import PuzzleRule, puzzle_rules
 from analysis.commands.sudoku_solvers import Reasoner, SudokuSolver, checkpoint_path, chosen_solver
 from analysis.commands.workspace import require_at_least, usable_device
 from analysis.planning.table1_rules import SamplingRule
+from analysis.puzzles.answering import answer
 from analysis.puzzles.by_level import GROUPS, group_members, rows_by_level
 from analysis.puzzles.judging import BOARD, CELL, VALIDITY, puzzle_rows
-from analysis.puzzles.learners import answer
 from analysis.puzzles.problems import SudokuBoards
 from analysis.puzzles.puzzle_file import read_boards
 from analysis.puzzles.rules import own_order_rule
