@@ -8,9 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import tyro
 
-from analysis.cli import Command
+from analysis import cli
 
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
@@ -34,7 +33,7 @@ def commands(text: str) -> list[str]:
 
 def parse(command: str) -> object:
     """The value that ``lo-theory`` would run; SystemExit if it would refuse the words."""
-    return tyro.cli(Command, args=shlex.split(command)[1:], prog="lo-theory")
+    return cli.parse(shlex.split(command)[1:])
 
 
 def targets(text: str) -> set[str]:
