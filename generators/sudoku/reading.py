@@ -197,7 +197,12 @@ def _bad_character(row: _Row) -> str:
 
 
 def _array_batches(path: Path, size: Size) -> Iterator[PuzzleBatch]:
-    rows = np.load(path, mmap_mode="r", allow_pickle=False)
+    try:
+        rows = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (ValueError, EOFError) as error:
+        raise ValueError(
+            f"{path} is no array of numbers that NumPy wrote ({error}); save it with numpy.save."
+        ) from error
     if rows.ndim != 2 or rows.shape[1] != 1 + 4 * size.cells:
         raise ValueError(
             f"{path}: rows of {size.side}x{size.side} grids have shape (n, {1 + 4 * size.cells}); "

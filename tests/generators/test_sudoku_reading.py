@@ -209,3 +209,11 @@ def test_stuck_puzzles_are_not_packed():
     stuck = SudokuSource(levels=(9, 9)).rows(0, 0, 2)
     with pytest.raises(ValueError, match="puzzle 0 is not solved"):
         pack_rows(stuck.puzzles, solve_by_strategies(stuck.puzzles))
+
+
+@pytest.mark.parametrize("content", [b"", b"no array", b"\x93NUMPY\x01\x00"])
+def test_a_broken_array_file_is_named(tmp_path, content):
+    path = tmp_path / "broken.npy"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=r"broken\.npy is no array of numbers that NumPy wrote"):
+        read_puzzles(path)
