@@ -39,6 +39,14 @@ def words(seed: int, stream: int, start: int, stop: int) -> UInt64[np.ndarray, "
     return generator.random_raw(skip + stop - start)[skip:]
 
 
+def derived_seed(*key: int) -> int:
+    """A seed below 2**63 that is a function of the key, such as (stream, seed): for generators that take one number.
+
+    Keys of numbers below 2**32 do not meet by construction; larger ones take two words each, see :func:`words`.
+    """
+    return int(np.random.SeedSequence(key).generate_state(1, np.uint64)[0] >> np.uint64(1))
+
+
 def uniforms(raw: UInt64[np.ndarray, "..."]) -> Float64[np.ndarray, "..."]:
     """The upper 53 bits of each word as a float in [0, 1)."""
     return (raw >> np.uint64(11)) * 2.0**-53

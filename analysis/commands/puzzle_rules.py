@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from analysis.planning.table1_rules import SamplingRule
-from analysis.puzzles.rules import MARGIN, TOP, VANILLA, adaptive_rules, budgeted_rules, one_cell_rules
+from analysis.puzzles.rules import PAPERS, adaptive_rules, budgeted_rules, one_cell_rules
 
 PuzzleRule = Literal[
     "vanilla", "top-probability", "margin", "negative-entropy", "left-to-right", "vanilla-sampled",
@@ -15,7 +15,6 @@ PuzzleRule = Literal[
     "log-probability-annealed-gumbel-0.5", "full-rewrite", "full-rewrite-gumbel-0.5", "path-planning", "remdm",
     "threshold", "entropy-bound", "klass", "all",
 ]  # fmt: skip
-PAPERS = (VANILLA, TOP, MARGIN)
 
 
 def puzzle_rules(names: Sequence[PuzzleRule], most: int, per_step: int) -> list[SamplingRule]:

@@ -22,6 +22,7 @@ from analysis.rows import Row, Subject
 from analysis.scales import DISTRIBUTIONS, Scale, Setting
 from analysis.store import unit_key
 from generators.distribution import LODistribution
+from generators.draws import derived_seed
 from lo_theory.denoiser import Denoiser
 from lo_theory.learning.learners import CausalDenoiser, MaskedDenoiser
 from lo_theory.learning.network import NetworkConfig, Transformer
@@ -81,7 +82,7 @@ class LearnerUnit:
 
     def sample_seed(self, stream: int) -> int:
         """Test rows are the same for all learners of a distribution and seed; training rows never meet them."""
-        return int(np.random.SeedSequence([stream, self.seed]).generate_state(1, np.uint64)[0] >> np.uint64(1))
+        return derived_seed(stream, self.seed)
 
 
 @dataclass(frozen=True, kw_only=True)

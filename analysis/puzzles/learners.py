@@ -24,10 +24,8 @@ from analysis.puzzles.judging import puzzle_rows
 from analysis.puzzles.problems import Boards, Form, SudokuBoards, SudokuProblem, ZebraProblem
 from analysis.puzzles.reasoning_order import availability_rows, control_rows, order_rows
 from analysis.puzzles.rules import (
-    MARGIN,
     ONE_EACH,
-    TOP,
-    VANILLA,
+    PAPERS,
     adaptive_rules,
     budgeted_rules,
     one_cell_rules,
@@ -38,6 +36,7 @@ from analysis.puzzles.training_rows import training_rows
 from analysis.rows import Row, Subject
 from analysis.store import unit_key
 from generators.codec import fingerprint
+from generators.draws import derived_seed
 from generators.prompted import Order
 from generators.sudoku.forms import SudokuCells
 from lo_theory.denoiser import Denoiser
@@ -145,7 +144,7 @@ class PuzzleUnit:
         form = self.problem.form(self.order)
         denoiser = self._denoiser(form, directory, device)
         for name, levels in self.problem.tests.items():
-            boards = self.problem.boards(levels, _seed(_TEST, self.seed), self.setting.boards)
+            boards = self.problem.boards(levels, derived_seed(_TEST, self.seed), self.setting.boards)
             about = Subject(
                 distribution=name,
                 fingerprint=fingerprint({"problem": dataclasses.asdict(self.problem), "levels": list(levels)}),
@@ -155,18 +154,18 @@ class PuzzleUnit:
             for rule in self._rules(form, boards):
                 yield from self._tested(denoiser, form, boards, rule, about)
             if isinstance(boards, SudokuBoards) and self.model == SINGLES:
-                rng = np.random.default_rng(_seed(_DECODE, self.seed))
+                rng = np.random.default_rng(derived_seed(_DECODE, self.seed))
                 yield from control_rows(boards.puzzles, boards.solutions, rng, about=about)
 
     def _tested(
         self, denoiser: Denoiser, form: Form, boards: Boards, rule: SamplingRule, about: Subject
     ) -> Iterator[Row]:
-        answered = answer(denoiser, form, boards, rule.decoder, _seed(_DECODE, self.seed))
+        answered = answer(denoiser, form, boards, rule.decoder, derived_seed(_DECODE, self.seed))
         judged = boards.judge(form, answered.tokens)
         yield from puzzle_rows(
             judged, about=about, decoder=rule.name, calls=answered.calls, swept=rule.swept, at=rule.at
         )
-        in_question = rule.swept == ONE_EACH and rule.name in (VANILLA, TOP, MARGIN) and self.order is None
+        in_question = rule.swept == ONE_EACH and rule.name in PAPERS and self.order is None
         if not (in_question and isinstance(boards, SudokuBoards) and judged.solved.any()):
             return
         # On a board with a wrong digit the later reveals follow from it: only solved boards tell of reasons.
@@ -182,7 +181,7 @@ class PuzzleUnit:
             return [own_order_rule()]
         most = int((boards.prompt(form, 0, len(boards)) == form.vocabulary).sum(axis=1).max())
         if self.model in _REASONERS or self.setting.rules == "paper":
-            return [rule for rule in one_cell_rules(most) if rule.name in (VANILLA, TOP, MARGIN)]
+            return [rule for rule in one_cell_rules(most) if rule.name in PAPERS]
         budgets = [rule for calls in self.setting.calls for rule in budgeted_rules(calls)]
         return [*one_cell_rules(most), *budgets, *adaptive_rules()]
 
@@ -200,7 +199,7 @@ class PuzzleUnit:
         setting = self.setting
         source = training_rows(
             form,
-            _seed(_TRAIN, self.seed),
+            derived_seed(_TRAIN, self.seed),
             batch_size=setting.batch_size,
             pool=setting.pool,
             threads=1 if device.type == "cpu" else os.cpu_count() or 1,
@@ -242,7 +241,3 @@ class PuzzleUnit:
     def _plain(self) -> str:
         """The learner without what is added to it."""
         return self.model.removesuffix(LONG).removesuffix(LARGE).removesuffix(GRID)
-
-
-def _seed(stream: int, seed: int) -> int:
-    return int(np.random.SeedSequence([stream, seed]).generate_state(1, np.uint64)[0] >> np.uint64(1))

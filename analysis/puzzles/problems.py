@@ -189,7 +189,10 @@ class ZebraBoards:
         """Clues and what is asked."""
         if not isinstance(form, ZebraCells | ZebraTriples):
             raise TypeError(f"Zebra puzzles are written as ZebraCells or ZebraTriples; got {type(form).__name__}.")
-        return form.prompt(self.puzzles)[start:stop]
+        chosen = self.puzzles
+        return form.prompt(
+            ZebraPuzzles(chosen.houses[start:stop], chosen.attributes[start:stop], chosen.clues[start:stop])
+        )
 
     def judge(self, form: Form, tokens: Int64[np.ndarray, "n L"]) -> Judgement:
         """Against the solutions."""

@@ -28,10 +28,11 @@ from analysis.puzzles.reasoner_rules import (
     PromptedReasoner,
     call_rules,
 )
-from analysis.puzzles.rules import MARGIN, ONE_EACH, TOP, VANILLA
+from analysis.puzzles.rules import MARGIN, ONE_EACH, PAPERS, TOP, VANILLA
 from analysis.puzzles.solution_path import ScoreNoise, SolutionPath, follow_solution
 from analysis.rows import Row, Subject
 from generators.codec import fingerprint
+from generators.draws import derived_seed
 from generators.sudoku.create import SudokuSource
 from generators.sudoku.forms import SudokuCells
 from lo_theory.puzzles.candidates import CandidateDenoiser, Reasoning
@@ -45,7 +46,6 @@ COEFFICIENTS = (0.0, 0.02, 0.05, 0.07, 0.1, 0.2, 0.5, 1.0)
 CALLS = (10, 25, 50)
 _PUZZLES, _NOISE, _DRAWS = 1, 2, 3  # streams of seeds that never meet
 _BATCH = 500
-_DRAWN = (VANILLA, TOP, MARGIN)  # orders that are decoded too, with drawn digits
 _FEW = (VANILLA, LEFT_TO_RIGHT, TOP, MARGIN)  # orders of the dear reasoner
 
 
@@ -69,7 +69,7 @@ class _Boards:
     ) -> SolutionPath:
         """Along the solutions in the order of that name."""
         solutions = self.solutions.astype(np.int64) - 1
-        return follow_solution(denoiser, self.tokens, solutions, ORDERS[name], _seed(_NOISE, seed), noise)
+        return follow_solution(denoiser, self.tokens, solutions, ORDERS[name], derived_seed(_NOISE, seed), noise)
 
     def judge(self, tokens: Int64[np.ndarray, "n L"]) -> Judgement:
         """Against the solutions."""
@@ -112,12 +112,12 @@ class OrderUnit:
             write = PathWriter(boards.about, name, ONE_EACH, 1.0)
             yield from write.solving(path, paths[TOP])
             yield from write.account(path)
-        for name in _DRAWN if self.everything else (TOP,):
+        for name in PAPERS if self.everything else (TOP,):
             yield from self._drawn(boards, denoiser, name, paths[name])
 
     def _drawn(self, boards: _Boards, denoiser: CandidateDenoiser, name: str, path: SolutionPath) -> Iterator[Row]:
         decoder = Decoder(ORDERS[name], one_per_step(), sample_token())
-        decoded = _decode(boards, denoiser, decoder, _seed(_DRAWS, self.seed))
+        decoded = _decode(boards, denoiser, decoder, derived_seed(_DRAWS, self.seed))
         judged = boards.judge(decoded.tokens)
         yield from puzzle_rows(
             judged, about=boards.about, decoder=name, calls=decoded.calls, swept=ONE_EACH, at=1.0, experiment=EXPERIMENT
@@ -195,7 +195,7 @@ class CallsUnit:
         for steps in (*self.calls, boards.masks):
             for rule in call_rules(steps, boards.masks):
                 decoded = _decode(
-                    boards, denoiser, rule.decoder, _seed(_DRAWS, self.seed), givens_too=rule.name == GIVENS_TOO
+                    boards, denoiser, rule.decoder, derived_seed(_DRAWS, self.seed), givens_too=rule.name == GIVENS_TOO
                 )
                 yield from puzzle_rows(
                     boards.judge(decoded.tokens), about=boards.about, decoder=rule.name, calls=decoded.calls,
@@ -208,7 +208,7 @@ class CallsUnit:
 def _reasoned(reasoning: Reasoning, levels: Levels, n: int, seed: int) -> tuple[_Boards, CandidateDenoiser]:
     """Puzzles and reasoner; equal levels and seeds give equal puzzles, fewer are the first of more."""
     source = SudokuSource(levels=levels)
-    made = source.rows(_seed(_PUZZLES, seed), 0, n)
+    made = source.rows(derived_seed(_PUZZLES, seed), 0, n)
     about = Subject(
         distribution=_set_name(levels), fingerprint=fingerprint({"source": asdict(source)}), model=reasoning
     )
@@ -242,7 +242,3 @@ def _decode(
 
 def _set_name(levels: Levels) -> str:
     return next((name for name, known in SETS.items() if known == levels), f"levels {levels[0]}-{levels[1]}")
-
-
-def _seed(stream: int, seed: int) -> int:
-    return int(np.random.SeedSequence([stream, seed]).generate_state(1, np.uint64)[0] >> np.uint64(1))

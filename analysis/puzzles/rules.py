@@ -27,6 +27,8 @@ from lo_theory.samplers.tokens import argmax_token, sample_token
 
 ONE_EACH, ONE_TOKEN, STEPS = "cells per call", "tokens per call", "calls"
 VANILLA, TOP, MARGIN = "vanilla", "top probability", "margin"
+PAPERS = (VANILLA, TOP, MARGIN)
+"""The rules of the paper's tables."""
 OWN_ORDER = "own order"
 _GUMBEL = 0.5  # the paper's coefficient (appendix on puzzles)
 

@@ -23,6 +23,7 @@ from analysis.theory.fresh_observation import symmetrised
 from analysis.theory.known_thresholds import CASES
 from analysis.theory.planted_curve import BAYES, CONVERGED, LATENT, OBSERVATION, PROPAGATION, REFUSED
 from generators.distribution import LODistribution
+from generators.draws import derived_seed
 from generators.families import predicate_csp
 from lo_theory.estimate import Estimate, mean_estimate, ratio_estimate
 from lo_theory.learning.learners import MaskedDenoiser
@@ -185,8 +186,7 @@ class SmallUnit:
             heads=sizes.heads,
         )
         network = Transformer(config, torch.Generator().manual_seed(self.seed)).to(device)
-        stream = int(np.random.SeedSequence([_TRAIN, self.seed]).generate_state(1, np.uint64)[0] >> np.uint64(1))
-        source = FreshRows(distribution, stream, sizes.batch_size)
+        source = FreshRows(distribution, derived_seed(_TRAIN, self.seed), sizes.batch_size)
         training = TrainConfig(steps=sizes.steps, learning_rate=sizes.learning_rate, seed=self.seed)
         objective = MaskedObjective(per_mask)
         trained = train(network, objective, source, training, directory=directory / "training" / unit_key(self))

@@ -96,6 +96,12 @@ class Curriculum:
         return max(1, round(length * reached))
 
 
+def require_both_ways(network: NetworkConfig) -> None:
+    """Raise ValueError if the network is causal: masked diffusion cannot train it."""
+    if network.causal:
+        raise ValueError("masked diffusion trains a network that sees both ways; pass NetworkConfig(causal=False).")
+
+
 @dataclass(frozen=True)
 class MaskedObjective:
     """Masked diffusion: hide positions at random, predict them from the rest.
@@ -117,8 +123,7 @@ class MaskedObjective:
 
     def check(self, network: NetworkConfig) -> None:
         """Raise ValueError if the network is causal."""
-        if network.causal:
-            raise ValueError("masked diffusion trains a network that sees both ways; pass NetworkConfig(causal=False).")
+        require_both_ways(network)
 
     def loss(
         self, network: Transformer, rows: Int64[Tensor, "B L"], generator: torch.Generator, *, progress: float = 1.0

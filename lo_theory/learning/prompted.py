@@ -19,7 +19,7 @@ from torch.nn import functional
 
 from lo_theory.learning.masking import WeightedMasks, answer_masks
 from lo_theory.learning.network import NetworkConfig, Transformer
-from lo_theory.learning.objective import Reduction, shift_right
+from lo_theory.learning.objective import Reduction, require_both_ways, shift_right
 
 
 def split_given(rows: Int64[Tensor, "B L"]) -> tuple[Int64[Tensor, "B L"], Bool[Tensor, "B L"]]:
@@ -60,8 +60,7 @@ class AnswerObjective:
 
     def check(self, network: NetworkConfig) -> None:
         """Raise ValueError if the network is causal."""
-        if network.causal:
-            raise ValueError("masked diffusion trains a network that sees both ways; pass NetworkConfig(causal=False).")
+        require_both_ways(network)
 
     def loss(
         self, network: Transformer, rows: Int64[Tensor, "B L"], generator: torch.Generator, *, progress: float = 1.0

@@ -17,9 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
 import torch
 
+from generators.draws import derived_seed
 from generators.storage import write_atomic
 from lo_theory.learning.checkpoint import Checkpoint, load_checkpoint, network_tensors, restore_network, save_checkpoint
 from lo_theory.learning.flops import training_flops
@@ -192,7 +192,7 @@ class _Run:
     def update(self, step: int) -> tuple[float, float]:
         """One step of AdamW; (loss in nats per sequence, gradient norm)."""
         rows = self.source.batch(step).to(self.device, non_blocking=True)
-        generator = torch.Generator(self.device).manual_seed(_step_seed(self.config.seed, step))
+        generator = torch.Generator(self.device).manual_seed(derived_seed(self.config.seed, step))
         with _autocast(self.config.precision, self.device):
             loss = self.objective.loss(self.network, rows, generator, progress=step / self.config.steps)
         self.optimizer.zero_grad()
@@ -282,10 +282,6 @@ class _Run:
         raise TrainingDiverged(
             step, f"training diverged at step {step}: loss {loss}, gradient norm {norm}; {kept}. Lower learning_rate."
         )
-
-
-def _step_seed(seed: int, step: int) -> int:
-    return int(np.random.SeedSequence((seed, step)).generate_state(1, np.uint64)[0] >> np.uint64(1))
 
 
 def _autocast(precision: str, device: torch.device) -> contextlib.AbstractContextManager[Any]:

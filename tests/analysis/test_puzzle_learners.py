@@ -23,7 +23,6 @@ from analysis.puzzles.learners import (
     PuzzleSetting,
     PuzzleUnit,
     Shape,
-    _seed,
 )
 from analysis.puzzles.problems import SudokuProblem, ZebraProblem
 from analysis.puzzles.reasoning_order import EXPERIMENT as ORDER
@@ -41,6 +40,7 @@ from analysis.puzzles.rules import (
 )
 from analysis.puzzles.training_rows import training_rows
 from analysis.units import finish
+from generators.draws import derived_seed
 from lo_theory.learning.flops import training_flops
 from lo_theory.learning.learners import CausalDenoiser
 from lo_theory.learning.network import Transformer
@@ -96,8 +96,8 @@ def test_learners_that_are_none_are_refused():
 
 
 def test_streams_of_seeds_do_not_meet():
-    assert len({_seed(stream, seed) for stream in (1, 2, 3) for seed in range(500)}) == 1500
-    assert all(0 <= _seed(stream, 0) < 2**63 for stream in (1, 2, 3))
+    assert len({derived_seed(stream, seed) for stream in (1, 2, 3) for seed in range(500)}) == 1500
+    assert all(0 <= derived_seed(stream, 0) < 2**63 for stream in (1, 2, 3))
 
 
 @pytest.mark.parametrize("order", [None, "random"])
@@ -131,7 +131,7 @@ def singles(tmp_path_factory):
 
 
 def test_masked_diffusion_is_judged_by_every_rule(masked):
-    boards = FOUR.boards(FOUR.levels, _seed(2, 0), 20)
+    boards = FOUR.boards(FOUR.levels, derived_seed(2, 0), 20)
     most = int((boards.puzzles == 0).sum(axis=1).max())
     expected = {(r.name, r.swept, r.at) for r in (*one_cell_rules(most), *budgeted_rules(3), *adaptive_rules())}
     for metric in (BOARD, CELL, VALIDITY):

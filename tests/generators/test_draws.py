@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from generators import draws
-from generators.draws import latent_columns, replace_noisily, uniforms, words
+from generators.draws import derived_seed, latent_columns, replace_noisily, uniforms, words
 from generators.testing import priors
 from generators.testing.statistics import binomial_p_value, independence_p_value, multinomial_p_value
 
@@ -124,3 +124,17 @@ def test_noise_replaces_at_its_rate_and_uniformly(alphabet, rate):
 def test_a_rate_below_the_smallest_normal_number_is_still_a_rate():
     values = np.zeros((1, 1000), dtype=np.uint8)
     assert not replace_noisily(values, 5e-324, 3, words(0, 1, 0, 1000)[None]).any()
+
+
+def test_a_derived_seed_is_what_recorded_runs_were_made_with():
+    assert [derived_seed(1, 0), derived_seed(2, 7), derived_seed(5, 3)] == [
+        3717377837946358015,
+        6404264744558398888,
+        4032576983210384345,
+    ]
+
+
+def test_derived_seeds_of_different_keys_differ_and_fit_a_signed_word():
+    found = {derived_seed(stream, seed) for stream in range(20) for seed in range(50)}
+    assert len(found) == 1000
+    assert all(0 <= seed < 2**63 for seed in found)
