@@ -22,6 +22,7 @@ from generators.codec import strict_fields
 from generators.storage import write_atomic
 from lo_theory.learning.coordinates import GridCoordinates
 from lo_theory.learning.network import NetworkConfig, Transformer
+from lo_theory.learning.patches import PromptPatches
 
 _FORMAT = 1
 _FIELD = "lo_theory"
@@ -143,17 +144,21 @@ def load_network(path: Path, expected_fingerprint: str | None = None) -> Transfo
 def network_config_from_json(form: Mapping[str, Any]) -> NetworkConfig:
     """A network's shape from its JSON form, the dictionary of its fields.
 
-    Files from before there were coordinates lack that field; their networks have none.
+    Files from before there were coordinates or patches lack those fields; their networks have none.
 
     Raises:
         ValueError: an unknown or missing field, or a value that the config refuses.
     """
-    _check_fields(form, NetworkConfig, frozenset({"coordinates"}), what="network config")
-    grid = form.get("coordinates")
-    if grid is not None:
-        _check_fields(grid, GridCoordinates, frozenset(), what="grid of coordinates")
+    parts = {"coordinates": (GridCoordinates, "grid of coordinates"), "patches": (PromptPatches, "patched prompt")}
+    _check_fields(form, NetworkConfig, frozenset(parts), what="network config")
+    built: dict[str, GridCoordinates | PromptPatches | None] = {}
     try:
-        return NetworkConfig(**{**form, "coordinates": None if grid is None else GridCoordinates(**grid)})
+        for name, (kind, what) in parts.items():
+            part = form.get(name)
+            if part is not None:
+                _check_fields(part, kind, frozenset(), what=what)
+            built[name] = None if part is None else kind(**part)
+        return NetworkConfig(**{**form, **built})
     except TypeError as error:
         raise ValueError(f"a field of the network config has the wrong type ({error}).") from error
 

@@ -10,14 +10,17 @@ from lo_theory.learning.network import NetworkConfig
 
 
 def forward_flops(config: NetworkConfig) -> int:
-    """FLOPs of one sequence forward, head at every position.
+    """FLOPs of one sequence forward, head at every position that can be answered.
 
     Per token and layer ``2 * (4 W^2 + c W H)`` for the matrices (c = 2 for GELU, 3 for SwiGLU, H the hidden width) and
-    ``4 L W`` for attention's two products; ``2 V W`` for the head.
+    ``4 L W`` for attention's two products; ``2 V W`` for the head. A patch of the prompt counts as one token, and the
+    head does not answer there.
     """
     matrices = 4 * config.width**2 + (3 if config.mlp == "swiglu" else 2) * config.width * config.hidden_width
-    attention = 2 * config.length * config.width
-    return 2 * config.length * (config.layers * (matrices + attention) + config.vocabulary * config.width)
+    attention = 2 * config.places * config.width
+    answered = config.length - (config.patches.tokens if config.patches else 0)
+    body = config.places * config.layers * (matrices + attention)
+    return 2 * (body + answered * config.vocabulary * config.width)
 
 
 def training_flops(config: NetworkConfig) -> int:

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from lo_theory.learning.coordinates import CoordinateEmbedding, GridCoordinates
+from lo_theory.learning.patches import PatchEmbedding, PromptPatches
 
 Positions = Literal["learned", "rotary"]
 Mlp = Literal["gelu", "swiglu"]
@@ -34,9 +35,10 @@ class NetworkConfig:
         hidden: width inside the MLP; ``None`` means 4 * width.
         causal: each position sees itself and those before it, else all.
         coordinates: tell the network which cell of a grid each token belongs to, beside its position; None: do not.
+        patches: read the prompt several tokens at a time; None: one by one.
     Raises:
         ValueError: a size below 1, width not divisible by heads, an odd head width with rotary positions, an unknown
-            kind of positions or MLP, or a grid that does not fit the sequence.
+            kind of positions or MLP, or a grid or prompt that does not fit the sequence.
     """
 
     length: int
@@ -49,6 +51,7 @@ class NetworkConfig:
     positions: Positions = "learned"
     mlp: Mlp = "gelu"
     coordinates: GridCoordinates | None = None
+    patches: PromptPatches | None = None
 
     def __post_init__(self) -> None:
         for name in ("length", "vocabulary", "layers", "width", "heads", "hidden_width"):
@@ -64,6 +67,13 @@ class NetworkConfig:
             raise ValueError(f"mlp must be 'gelu' or 'swiglu'; got {self.mlp!r}.")
         if self.coordinates is not None:
             self.coordinates.check(self.length, self.vocabulary)
+        if self.patches is not None:
+            self.patches.check(self.length)
+            if self.coordinates is not None and self.coordinates.start < self.patches.tokens:
+                raise ValueError(
+                    f"the grid begins at position {self.coordinates.start}, inside a prompt of {self.patches.tokens} "
+                    f"tokens that is read in patches; a grid of answers begins behind it."
+                )
 
     @property
     def hidden_width(self) -> int:
@@ -74,6 +84,11 @@ class NetworkConfig:
     def head_width(self) -> int:
         """Width of one attention head."""
         return self.width // self.heads
+
+    @property
+    def places(self) -> int:
+        """Positions that attention sees: those of the sequence, or fewer where a patch takes several tokens in."""
+        return self.length if self.patches is None else self.length - self.patches.tokens + self.patches.number
 
     @property
     def mask_id(self) -> int:
@@ -91,8 +106,8 @@ class Transformer(nn.Module):
 
     Matrices start at N(0, 1/fan_in), those that write to the residual stream a factor sqrt(2 layers) smaller;
     embeddings at N(0, 1), so that the first layers read tokens at the scale RMSNorm gives them anyway; the head at
-    zero: the untrained network answers uniformly. Embeddings of coordinates are drawn last, so the other weights do not
-    depend on whether there are any.
+    zero: the untrained network answers uniformly. Embeddings of coordinates and of patches are drawn last, so the other
+    weights do not depend on whether there are any.
     """
 
     def __init__(self, config: NetworkConfig, generator: torch.Generator) -> None:
@@ -100,7 +115,7 @@ class Transformer(nn.Module):
         self.config = config
         self.embedding = _normal(generator, config.vocabulary + 2, config.width, std=1.0)
         learned = config.positions == "learned"
-        self.positions = _normal(generator, config.length, config.width, std=1.0) if learned else None
+        self.positions = _normal(generator, config.places, config.width, std=1.0) if learned else None
         self.blocks = nn.ModuleList(_Block(config, generator) for _ in range(config.layers))
         self.gain = nn.Parameter(torch.ones(config.width))
         self.head = nn.Parameter(torch.zeros(config.vocabulary, config.width))
@@ -108,36 +123,60 @@ class Transformer(nn.Module):
         self.register_buffer("angles", _rotary_angles(config), persistent=False)
         grid = config.coordinates
         self.coordinates = None if grid is None else CoordinateEmbedding(grid, config.width, config.causal, generator)
+        cut = config.patches
+        self.patches = None if cut is None else PatchEmbedding(cut, config.vocabulary + 2, config.width, generator)
 
     def forward(self, tokens: Int64[Tensor, "B T"], where: Bool[Tensor, "B T"] | None = None) -> Float[Tensor, "*at V"]:
         """Float32 logits over the V tokens, at every position or only at the selected ones.
 
         Args:
             tokens: ids in ``range(V + 2)``; T is the network's length, or at most that if it is causal.
-            where: positions whose logits are wanted; the head is applied to no others.
+            where: positions whose logits are wanted; the head is applied to no others. None lies in a prompt that is
+                read in patches.
         Returns:
-            (B, T, V), or (M, V) in row-major order of the M selected positions.
+            (B, T, V), or (M, V) in row-major order of the M selected positions. NaN in a prompt that is read in
+            patches: there is no answer to what is never asked.
         Raises:
-            ValueError: the sequences do not have the network's length.
+            ValueError: the sequences do not have the network's length, or end within a prompt that is read in patches.
             IndexError: an id out of range (CPU; a GPU aborts).
         """
         self._check_length(tokens.shape[1])
-        x = functional.embedding(tokens, self.embedding)  # (B, T, W)
-        if self.positions is not None:
-            x = x + self.positions[: tokens.shape[1]]
-        if self.coordinates is not None:
-            x = x + self.coordinates(tokens)
-        rotation = None if self.positions is not None else _rotation(self.angles[: tokens.shape[1]], x)
+        x = self._read(tokens)  # (B, places, W)
+        rotation = None if self.positions is not None else _rotation(self.angles[: x.shape[1]], x)
         for block in self.blocks:
             x = block(x, rotation)
+        x = x[:, self._prompt - tokens.shape[1] :]  # from the first answer on
         if where is not None:
-            x = x[where]  # (M, W)
-        return functional.linear(_rms_norm(x, self.gain), self.head).float()
+            x = x[where[:, self._prompt :]]  # (M, W)
+        logits = functional.linear(_rms_norm(x, self.gain), self.head).float()
+        if where is not None or not self._prompt:
+            return logits
+        return functional.pad(logits, (0, 0, self._prompt, 0), value=math.nan)
+
+    @property
+    def _prompt(self) -> int:
+        """Tokens that are read in patches."""
+        return 0 if self.config.patches is None else self.config.patches.tokens
+
+    def _read(self, tokens: Int64[Tensor, "B T"]) -> Float[Tensor, "B places W"]:
+        """Embeddings of tokens and patches, with what is known of where they stand."""
+        x = functional.embedding(tokens, self.embedding)
+        if self.patches is not None:
+            start = int(self.config.causal)  # the start symbol
+            stop = start + self._prompt
+            x = torch.cat((x[:, :start], self.patches(tokens[:, start:stop]), x[:, stop:]), dim=1)
+        if self.positions is not None:
+            x = x + self.positions[: x.shape[1]]
+        if self.coordinates is not None:
+            answers = self.coordinates(tokens)[:, self._prompt :]
+            x = x + functional.pad(answers, (0, 0, x.shape[1] - answers.shape[1], 0))
+        return x
 
     def _check_length(self, length: int) -> None:
         limit = self.config.length
-        if length != limit and not (self.config.causal and length < limit):
-            allowed = f"at most {limit}" if self.config.causal else f"exactly {limit}"
+        if length != limit and not (self.config.causal and self._prompt < length < limit):
+            least = f", and more than the prompt's {self._prompt}" if self._prompt else ""
+            allowed = f"at most {limit}{least}" if self.config.causal else f"exactly {limit}"
             raise ValueError(f"this network reads {allowed} tokens; got sequences of length {length}.")
 
 
