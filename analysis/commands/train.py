@@ -15,6 +15,7 @@ from analysis.commands.workspace import require_at_least, save_distribution, usa
 from generators.distribution import LODistribution
 from lo_theory.learning.network import Mlp, NetworkConfig, Positions, Transformer
 from lo_theory.learning.objective import AutoregressiveObjective, MaskedObjective, Objective, likelihood, per_mask
+from lo_theory.learning.optimizer import OptimizerName
 from lo_theory.learning.source import FixedRows, FreshRows, RowSource
 from lo_theory.learning.training import TrainConfig, check_fit, train
 from lo_theory.orders import closer, much_closer, uniform
@@ -63,6 +64,7 @@ class Train:
         network: its size.
         steps: updates.
         batch_size: sequences per update.
+        optimizer: "adamw", or "muon" for the matrices inside the blocks beside AdamW for the rest (torch 2.9 or newer).
         learning_rate: peak of warm-up and cosine.
         loss: of an MDM: "per-mask" averages over masked tokens, "likelihood" is the paper's weighting.
         train_rows: a fixed training set of so many rows; fresh rows at every step if not given.
@@ -79,6 +81,7 @@ class Train:
     network: Network = field(default_factory=Network)
     steps: int = 1000
     batch_size: int = 128
+    optimizer: OptimizerName = "adamw"
     learning_rate: float = 6e-3
     loss: Literal["per-mask", "likelihood"] = "per-mask"
     train_rows: int | None = None
@@ -100,7 +103,12 @@ class Train:
             **vars(self.network),
         )
         network = Transformer(config, torch.Generator().manual_seed(self.seed)).to(usable_device(self.device))
-        training = TrainConfig(steps=self.steps, learning_rate=self.learning_rate, seed=self.seed)
+        training = TrainConfig(
+            steps=self.steps,
+            learning_rate=self.learning_rate,
+            seed=self.seed,
+            optimizer=self.optimizer,
+        )
         source = self._source(distribution)
         check_fit(network, objective, source)
         save_distribution(distribution, self.out, replace=self.restart)  # after all that can be refused without it

@@ -45,7 +45,7 @@ class Checkpoint:
         tokens: tokens seen so far, B * L per step.
         flops: training FLOPs so far (:mod:`lo_theory.learning.flops`).
         seconds: wall-clock training time so far, stops not counted.
-        tensors: weights as ``network.<name>``, AdamW's state as ``optimizer.<name>.<key>``; on the CPU.
+        tensors: weights as ``network.<name>``, the optimizers' state as ``optimizer.<name>.<key>``; on the CPU.
         torch_version: that of the writer.
     """
 

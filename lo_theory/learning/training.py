@@ -25,32 +25,45 @@ from lo_theory.learning.checkpoint import Checkpoint, load_checkpoint, network_t
 from lo_theory.learning.flops import training_flops
 from lo_theory.learning.network import Transformer
 from lo_theory.learning.objective import Objective
-from lo_theory.learning.optimizer import adamw, optimizer_tensors, restore_optimizer, warmup_cosine
+from lo_theory.learning.optimizer import (
+    OptimizerName,
+    build_optimizers,
+    check_optimizer,
+    optimizer_tensors,
+    restore_optimizers,
+    update_weights,
+    warmup_cosine,
+)
 from lo_theory.learning.source import RowSource
 
 CHECKPOINT_NAME = "checkpoint.safetensors"
 LOG_NAME = "log.jsonl"
-_FREE_TO_CHANGE = ("log_every", "checkpoint_every")
+_FREE_TO_CHANGE = {"log_every", "checkpoint_every"}
+_UNNAMED = {"optimizer": "adamw"}  # by TrainConfig.to_json
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainConfig:
-    """How to train: AdamW, linear warm-up, cosine, gradient clipping.
+    """How to train: AdamW or Muon, linear warm-up, cosine, gradient clipping.
 
     The paper's values (section 2.2): learning_rate 4e-4, min_ratio 0.1, weight_decay 0.1, betas (0.9, 0.95); the
-    learning rate here suits the small default network.
+    learning rate here suits the small default network, the optimizer is AdamW.
 
     Attributes:
         steps: updates in all.
         learning_rate: peak; the last step has ``min_ratio`` of it.
         warmup: share of the steps that the learning rate takes to reach its peak.
-        weight_decay: AdamW's, on matrices; not on gains.
+        weight_decay: on matrices; not on gains.
+        betas: AdamW's.
         clip: largest norm of the gradient of the loss in nats per *token*.
         seed: of masks and other randomness of the loss; neither of the rows nor of the initial weights.
         log_every, checkpoint_every: in steps; the last step always has both.
         precision: ``auto`` is bfloat16 autocast on a GPU that supports it, else float32. Weights are always float32.
+        optimizer: ``muon`` updates the matrices inside the blocks by Muon, the rest by AdamW
+            (:mod:`lo_theory.learning.optimizer`), at one learning rate; it needs torch 2.9. ``adamw`` updates all
+            weights by AdamW.
     Raises:
-        ValueError: a value outside its range.
+        ValueError: a value outside its range, or an optimizer that the installed torch lacks.
     """
 
     steps: int
@@ -64,6 +77,7 @@ class TrainConfig:
     log_every: int = 50
     checkpoint_every: int = 500
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    optimizer: OptimizerName = "adamw"
 
     def __post_init__(self) -> None:
         for name in ("steps", "log_every", "checkpoint_every"):
@@ -81,6 +95,7 @@ class TrainConfig:
             raise ValueError(f"betas must lie in [0, 1); got {self.betas}.")
         if self.precision not in ("auto", "float32", "bfloat16"):
             raise ValueError(f"precision must be 'auto', 'float32' or 'bfloat16'; got {self.precision!r}.")
+        check_optimizer(self.optimizer)
 
     def rate(self, step: int) -> float:
         """The learning rate of ``step``, counted from 0."""
@@ -88,8 +103,11 @@ class TrainConfig:
         return warmup_cosine(step, steps=self.steps, warmup=warmup, peak=self.learning_rate, min_ratio=self.min_ratio)
 
     def to_json(self) -> dict[str, Any]:
-        """The fields, as plain JSON values."""
-        return dataclasses.asdict(self) | {"betas": list(self.betas)}
+        """The fields, as plain JSON values; without the optimizer if it is AdamW, as before there was a choice."""
+        form = dataclasses.asdict(self) | {"betas": list(self.betas)}
+        if self.optimizer == "adamw":
+            del form["optimizer"]
+        return form
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,6 +117,7 @@ class StepRecord:
     Attributes:
         step: finished steps, so 1 for the first.
         loss_nats: of this batch, nats per sequence.
+        learning_rate: AdamW's.
         grad_norm: before clipping, of the loss in nats per token.
         tokens, flops, seconds: spent so far.
     """
@@ -184,25 +203,29 @@ class _Run:
     ) -> None:
         self.network, self.objective, self.source, self.config = network, objective, source, config
         self.device = next(network.parameters()).device
-        self.optimizer = adamw(network, config.learning_rate, config.betas, config.weight_decay)
+        self.optimizers = build_optimizers(
+            network,
+            config.optimizer,
+            rate=config.rate,
+            betas=config.betas,
+            weight_decay=config.weight_decay,
+        )
         self.checkpoint_path = None if directory is None else Path(directory) / CHECKPOINT_NAME
         self.log_path = None if directory is None else Path(directory) / LOG_NAME
         self.history: list[StepRecord] = []
 
     def update(self, step: int) -> tuple[float, float]:
-        """One step of AdamW; (loss in nats per sequence, gradient norm)."""
+        """One update of all weights; (loss in nats per sequence, gradient norm)."""
         rows = self.source.batch(step).to(self.device, non_blocking=True)
         generator = torch.Generator(self.device).manual_seed(derived_seed(self.config.seed, step))
         with _autocast(self.config.precision, self.device):
             loss = self.objective.loss(self.network, rows, generator, progress=step / self.config.steps)
-        self.optimizer.zero_grad()
+        self.network.zero_grad()
         (loss / rows.shape[1]).backward()
         norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.config.clip)
         values = torch.stack((loss.detach(), norm)).tolist()  # one synchronisation with the device
         self._check_finite(step + 1, *values)
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.config.rate(step)
-        self.optimizer.step()
+        update_weights(self.optimizers, step)
         return values[0], values[1]
 
     def record(self, done: int, loss: float, norm: float, seconds: float) -> StepRecord:
@@ -239,7 +262,7 @@ class _Run:
         checkpoint = load_checkpoint(self.checkpoint_path, self.source.fingerprint)
         self._check_same_run(checkpoint)
         restore_network(self.network, checkpoint.tensors)
-        restore_optimizer(self.optimizer, self.network, checkpoint.tensors)
+        restore_optimizers(self.optimizers, checkpoint.tensors)
         self.history = _read_log(self.log_path, checkpoint.step)
         write_atomic(self.log_path, "".join(map(_line, self.history)).encode())
         return checkpoint.step, checkpoint.seconds
@@ -255,7 +278,7 @@ class _Run:
             tokens=record.tokens,
             flops=record.flops,
             seconds=record.seconds,
-            tensors=network_tensors(self.network) | optimizer_tensors(self.optimizer, self.network),
+            tensors=network_tensors(self.network) | optimizer_tensors(self.optimizers),
         )
 
     def _check_same_run(self, checkpoint: Checkpoint) -> None:
@@ -263,16 +286,19 @@ class _Run:
             "network": (dataclasses.asdict(checkpoint.network), dataclasses.asdict(self.network.config)),
             "objective": (checkpoint.objective, self.objective.to_json()),
             "source": (checkpoint.source, self.source.to_json()),
-            "training": (checkpoint.training, self.config.to_json()),
+            "training": (_UNNAMED | checkpoint.training, _UNNAMED | self.config.to_json()),
         }
         for part, (there, here) in pairs.items():
-            for name in sorted(there.keys() | here.keys()):
-                if name not in _FREE_TO_CHANGE and there.get(name) != here.get(name):
-                    raise ValueError(
-                        f"{self.checkpoint_path} is of another run: its {part} has {name}={there.get(name)!r}, "
-                        f"this one {here.get(name)!r}. Choose another directory, or replace that run: resume=False, "
-                        "--restart on the command line."
-                    )
+            differences = [
+                f"{name}={there.get(name)!r}, this one {here.get(name)!r}"
+                for name in sorted((there.keys() | here.keys()) - _FREE_TO_CHANGE)
+                if there.get(name) != here.get(name)
+            ]
+            if differences:
+                raise ValueError(
+                    f"{self.checkpoint_path} is of another run: its {part} has {'; '.join(differences)}. Choose "
+                    "another directory, or replace that run: resume=False, --restart on the command line."
+                )
 
     def _check_finite(self, step: int, loss: float, norm: float) -> None:
         if math.isfinite(loss) and math.isfinite(norm):

@@ -14,12 +14,12 @@ from lo_theory.learning.flops import training_flops
 from lo_theory.learning.masking import count_masks
 from lo_theory.learning.network import NetworkConfig, Transformer
 from lo_theory.learning.objective import AutoregressiveObjective, MaskedObjective
-from lo_theory.learning.optimizer import warmup_cosine
 from lo_theory.learning.source import FixedRows, FreshRows, RowSource
 from lo_theory.learning.training import CHECKPOINT_NAME, LOG_NAME, TrainConfig, TrainingDiverged, train
 
 LENGTH, BATCH = 6, 4
 CONFIG = TrainConfig(steps=12, checkpoint_every=5, log_every=2, learning_rate=1e-2)
+MUON = dataclasses.replace(CONFIG, optimizer="muon")
 OBJECTIVES = {"masked": MaskedObjective(), "autoregressive": AutoregressiveObjective(np.array([3, 1, 0, 2, 5, 4]))}
 
 
@@ -82,13 +82,39 @@ def test_stopped_and_resumed_is_bit_for_bit_uninterrupted(tmp_path, name, source
     assert same_weights(load_network(tmp_path / CHECKPOINT_NAME, source.fingerprint), whole.network)
 
 
-def test_optimizer_state_matters_for_resume(tmp_path):
+@pytest.mark.parametrize("stops", [[4], [6, 11]], ids=str)
+def test_muon_stopped_and_resumed_is_bit_for_bit_uninterrupted(tmp_path, stops):
+    whole = train(build(), MaskedObjective(), FRESH, MUON)
+    for stop in stops:
+        with pytest.raises(KeyboardInterrupt):
+            train(build(), MaskedObjective(), FRESH, MUON, directory=tmp_path, on_step=stop_after(stop))
+    network = build(seed=9 if max(stops) >= MUON.checkpoint_every else 0)
+    parts = train(network, MaskedObjective(), FRESH, MUON, directory=tmp_path)
+    assert same_weights(whole.network, parts.network)
+    assert without_seconds(parts.history) == without_seconds(whole.history)
+    assert not same_weights(train(build(), MaskedObjective(), FRESH, CONFIG).network, whole.network)
+
+
+@pytest.mark.parametrize("config", [CONFIG, MUON], ids=["adamw", "muon"])
+def test_optimizer_state_matters_for_resume(tmp_path, config):
     """Negative control: the same weights with a forgotten optimizer end elsewhere."""
-    whole = train(build(), MaskedObjective(), FRESH, CONFIG)
+    whole = train(build(), MaskedObjective(), FRESH, config)
+    with pytest.raises(KeyboardInterrupt):
+        train(build(), MaskedObjective(), FRESH, config, directory=tmp_path, on_step=stop_after(5))
+    halfway = load_network(tmp_path / CHECKPOINT_NAME)
+    assert not same_weights(train(halfway, MaskedObjective(), FRESH, config).network, whole.network)
+
+
+def test_a_checkpoint_from_before_there_was_a_choice_goes_on_with_adamw(tmp_path):
+    """AdamW's description is the one of those checkpoints, word for word."""
     with pytest.raises(KeyboardInterrupt):
         train(build(), MaskedObjective(), FRESH, CONFIG, directory=tmp_path, on_step=stop_after(5))
-    halfway = load_network(tmp_path / CHECKPOINT_NAME)
-    assert not same_weights(train(halfway, MaskedObjective(), FRESH, CONFIG).network, whole.network)
+    assert load_checkpoint(tmp_path / CHECKPOINT_NAME).training == {
+        "steps": 12, "learning_rate": 1e-2, "min_ratio": 0.1, "warmup": 0.05, "weight_decay": 0.1, "betas": [0.9, 0.95],
+        "clip": 1.0, "seed": 0, "log_every": 2, "checkpoint_every": 5, "precision": "auto",
+    }  # fmt: skip
+    network = train(build(seed=9), MaskedObjective(), FRESH, CONFIG, directory=tmp_path).network
+    assert same_weights(network, train(build(), MaskedObjective(), FRESH, CONFIG).network)
 
 
 def test_seed_and_sample_seed_both_matter():
@@ -137,16 +163,28 @@ def test_optimizer_state_stands_under_the_name_of_its_weight(tmp_path):
         assert tensors[f"optimizer.{name}.step"] == CONFIG.steps
 
 
+def test_muon_remembers_a_momentum_of_each_matrix_in_the_blocks(tmp_path):
+    train(build(), MaskedObjective(), FRESH, MUON, directory=tmp_path)
+    checkpoint = load_checkpoint(tmp_path / CHECKPOINT_NAME)
+    weights = dict(build().named_parameters())
+    matrices = {name for name, weight in weights.items() if name.startswith("blocks.") and weight.ndim == 2}
+    keys = {name: ("momentum_buffer",) if name in matrices else ("step", "exp_avg", "exp_avg_sq") for name in weights}
+    state = {name for name in checkpoint.tensors if name.startswith("optimizer.")}
+    assert state == {f"optimizer.{name}.{key}" for name in weights for key in keys[name]}
+    assert all(checkpoint.tensors[f"optimizer.{n}.momentum_buffer"].shape == weights[n].shape for n in matrices)
+    assert checkpoint.training == CONFIG.to_json() | {"optimizer": "muon"}
+
+
 def test_logging_more_often_changes_nothing(tmp_path):
     often = dataclasses.replace(CONFIG, log_every=1, checkpoint_every=1)
     whole = train(build(), MaskedObjective(), FRESH, CONFIG)
     assert same_weights(train(build(), MaskedObjective(), FRESH, often, directory=tmp_path).network, whole.network)
 
 
-@pytest.mark.parametrize("name", OBJECTIVES)
-def test_learns_a_bit_and_its_copies(name):
+@pytest.mark.parametrize(("name", "optimizer"), [("masked", "adamw"), ("autoregressive", "adamw"), ("masked", "muon")])
+def test_learns_a_bit_and_its_copies(name, optimizer):
     objective = OBJECTIVES[name]
-    config = TrainConfig(steps=150, learning_rate=1e-2, log_every=10)
+    config = TrainConfig(steps=150, learning_rate=1e-2, log_every=10, optimizer=optimizer)
     history = train(build(objective.causal), objective, FreshRows(Copies(), 0, 32), config).history
     late = np.mean([record.loss_nats for record in history[-5:]])
     assert history[0].loss_nats > 1.5
@@ -199,9 +237,10 @@ def test_divergence_names_the_step_and_keeps_the_last_good_checkpoint(tmp_path, 
     assert all(value.isfinite().all() for value in network.state_dict().values())
 
 
-def test_divergence_before_the_first_checkpoint_says_so():
-    with pytest.raises(TrainingDiverged, match=r"at step 1: .* no checkpoint yet"):
-        train(build(), Poisoned(1, "loss"), FRESH, CONFIG)
+@pytest.mark.parametrize("config", [CONFIG, MUON])
+def test_divergence_before_the_first_checkpoint_says_so(config):
+    with pytest.raises(TrainingDiverged, match=r"at step 1: .* no checkpoint yet. Lower learning_rate\.$"):
+        train(build(), Poisoned(1, "loss"), FRESH, config)
 
 
 def test_a_full_disk_leaves_the_last_checkpoint(tmp_path, monkeypatch):
@@ -252,6 +291,21 @@ def test_another_run_is_not_resumed(tmp_path, change, message):
     assert (tmp_path / CHECKPOINT_NAME).read_bytes() == before
 
 
+@pytest.mark.parametrize(
+    ("first", "second", "message"),
+    [
+        (CONFIG, MUON, "optimizer='adamw', this one 'muon'. Choose"),
+        (MUON, CONFIG, "optimizer='muon', this one 'adamw'. Choose"),
+    ],
+)  # fmt: skip
+def test_another_optimizer_is_another_run(tmp_path, first, second, message):
+    train(build(), MaskedObjective(), FRESH, first, directory=tmp_path)
+    before = (tmp_path / CHECKPOINT_NAME).read_bytes()
+    with pytest.raises(ValueError, match=message):
+        train(build(), MaskedObjective(), FRESH, second, directory=tmp_path)
+    assert (tmp_path / CHECKPOINT_NAME).read_bytes() == before
+
+
 def test_a_finished_run_is_returned_and_can_be_replaced(tmp_path):
     first = train(build(), MaskedObjective(), FRESH, CONFIG, directory=tmp_path)
     again = train(build(seed=3), MaskedObjective(), FRESH, CONFIG, directory=tmp_path)
@@ -287,16 +341,6 @@ def test_impossible_configs_are_refused(change):
     (name,) = change
     with pytest.raises(ValueError, match=name):
         dataclasses.replace(CONFIG, **change)
-
-
-def test_learning_rate_rises_to_the_peak_and_falls_to_the_floor():
-    rates = [warmup_cosine(step, steps=101, warmup=10, peak=2.0, min_ratio=0.1) for step in range(101)]
-    assert rates[0] > 0
-    assert np.argmax(rates) == 10
-    assert rates[10] == 2.0
-    assert rates[-1] == pytest.approx(0.2)
-    assert np.all(np.diff(rates[:11]) > 0)
-    assert np.all(np.diff(rates[10:]) < 0)
 
 
 def test_bfloat16_trains_and_keeps_float32_weights():
