@@ -21,9 +21,10 @@ from analysis.paper_numbers import LARGE
 from analysis.planning.table1_rules import SamplingRule
 from analysis.puzzles.answering import PadsBehind, answer
 from analysis.puzzles.judging import puzzle_rows
-from analysis.puzzles.problems import Boards, Form, SudokuBoards, SudokuProblem, ZebraProblem
-from analysis.puzzles.reasoning_order import availability_rows, control_rows, order_rows
+from analysis.puzzles.problems import Boards, Form, SudokuBoards, SudokuProblem, ZebraBoards, ZebraProblem
+from analysis.puzzles.reasoning_order import availability_rows, control_rows, order_control_rows, order_rows
 from analysis.puzzles.rules import (
+    MARGIN,
     ONE_EACH,
     PAPERS,
     adaptive_rules,
@@ -31,7 +32,6 @@ from analysis.puzzles.rules import (
     one_cell_rules,
     own_order_rule,
 )
-from analysis.puzzles.solver_order import sudoku_solver_order
 from analysis.puzzles.training_rows import training_rows
 from analysis.rows import Row, Subject
 from analysis.store import unit_key
@@ -39,10 +39,13 @@ from generators.codec import fingerprint
 from generators.draws import derived_seed
 from generators.prompted import Order
 from generators.sudoku.forms import SudokuCells
+from generators.zebra.forms import ZebraCells
 from lo_theory.denoiser import Denoiser
 from lo_theory.learning.flops import training_flops
 from lo_theory.learning.learners import CausalDenoiser, MaskedDenoiser
 from lo_theory.learning.network import Mlp, NetworkConfig, Positions, Transformer
+from lo_theory.learning.optimizer import OptimizerName
+from lo_theory.learning.patches import PromptPatches
 from lo_theory.learning.prompted import AnswerObjective, ContinuationObjective
 from lo_theory.learning.training import TrainConfig, train
 from lo_theory.puzzles.candidates import CandidateDenoiser, Reasoning
@@ -76,7 +79,8 @@ class PuzzleSetting:
         shape: of masked diffusion and of autoregressive models of equal size.
         large: of models called "large"; None: there are none.
         steps: of masked diffusion; autoregressive models take as many as the same number of operations allows.
-        batch_size, learning_rate: of all.
+        batch_size, learning_rate, optimizer: of all, see :class:`TrainConfig`.
+        whole_clues: a network reads each clue of a Zebra puzzle as one patch, see :class:`PromptPatches`.
         pool: number of training puzzles, see :func:`training_rows`.
         boards: puzzles per test set.
         calls: budgets of network calls for the rules that keep one.
@@ -88,6 +92,8 @@ class PuzzleSetting:
     steps: int
     batch_size: int = 64
     learning_rate: float = 2e-3
+    optimizer: OptimizerName = "adamw"
+    whole_clues: bool = False
     pool: int | None = None
     boards: int = 1000
     calls: tuple[int, ...] = ()
@@ -103,7 +109,8 @@ class PuzzleUnit:
             behind its name, in this order; or a reasoner.
         seed: of weights, training and test puzzles, masks and noise.
     Raises:
-        ValueError: no such learner, a reasoner for another puzzle than Sudoku, a large one without a large shape.
+        ValueError: no such learner, a reasoner for another puzzle than Sudoku, a large one without a large shape, or
+            clues that cannot be read whole.
     """
 
     problem: SudokuProblem | ZebraProblem
@@ -121,6 +128,8 @@ class PuzzleUnit:
                 f"unknown learner {self.model!r}; there are {', '.join((*known, *_REASONERS))}, the trained ones also "
                 f"with {GRID!r}, {LARGE!r} and {LONG!r} behind them, in this order."
             )
+        if self.setting.whole_clues:
+            self._patches()
         if LARGE in self.model and self.setting.large is None:
             raise ValueError(f"{self.model}: this setting names no large shape; pass PuzzleSetting(large=...).")
 
@@ -140,7 +149,7 @@ class PuzzleUnit:
         return _ORDERS.get(self._plain)
 
     def measure(self, directory: Path, device: torch.device) -> Iterator[Row]:
-        """Accuracies on every test set by every rule; where any order of a Sudoku is free, how it resembles ours."""
+        """Accuracies on every test set by every rule; where any order is free, how it resembles a person's."""
         form = self.problem.form(self.order)
         denoiser = self._denoiser(form, directory, device)
         for name, levels in self.problem.tests.items():
@@ -165,16 +174,20 @@ class PuzzleUnit:
         yield from puzzle_rows(
             judged, about=about, decoder=rule.name, calls=answered.calls, swept=rule.swept, at=rule.at
         )
-        in_question = rule.swept == ONE_EACH and rule.name in PAPERS and self.order is None
-        if not (in_question and isinstance(boards, SudokuBoards) and judged.solved.any()):
+        if not (rule.swept == ONE_EACH and rule.name in PAPERS and self.order is None):
+            return
+        solver, solved = boards.solver_order(), judged.solved
+        if isinstance(boards, ZebraBoards) and (self.model, rule.name) == (MDM, MARGIN):  # once: no reasoner brings it
+            rng = np.random.default_rng(derived_seed(_DECODE, self.seed))
+            yield from order_control_rows(solver, judged.asked, rng, about=about)
+        if not solved.any():
             return
         # On a board with a wrong digit the later reveals follow from it: only solved boards tell of reasons.
-        puzzles, grids = boards.puzzles[judged.solved], boards.solutions[judged.solved]
-        revealed_at = answered.revealed_at[judged.solved]
-        solver = sudoku_solver_order(puzzles)
+        revealed_at = boards.by_cell(form, answered.revealed_at)[solved]
         common = {"about": about, "decoder": rule.name, "calls": answered.calls}
-        yield from order_rows(revealed_at, solver, **common)
-        yield from availability_rows(puzzles, grids, revealed_at, **common)
+        yield from order_rows(revealed_at, solver.of(solved), **common)
+        if isinstance(boards, SudokuBoards):
+            yield from availability_rows(boards.puzzles[solved], boards.solutions[solved], revealed_at, **common)
 
     def _rules(self, form: Form, boards: Boards) -> list[SamplingRule]:
         if self.order is not None:
@@ -205,7 +218,9 @@ class PuzzleUnit:
             threads=1 if device.type == "cpu" else os.cpu_count() or 1,
         )
         objective = AnswerObjective() if self.order is None else ContinuationObjective()
-        training = TrainConfig(steps=self.steps, learning_rate=setting.learning_rate, seed=self.seed)
+        training = TrainConfig(
+            steps=self.steps, learning_rate=setting.learning_rate, optimizer=setting.optimizer, seed=self.seed
+        )
         train(network, objective, source, training, directory=directory / "training" / unit_key(self))
         return network
 
@@ -219,8 +234,19 @@ class PuzzleUnit:
             vocabulary=form.vocabulary,
             causal=causal,
             coordinates=grid,
+            patches=self._patches() if self.setting.whole_clues else None,
             **dataclasses.asdict(shape),
         )
+
+    def _patches(self) -> PromptPatches:
+        """The clues of a prompt."""
+        form = self.problem.form(None)
+        if not isinstance(form, ZebraCells) or form.clue_length is None:
+            raise ValueError(
+                f"{self.problem.name} has no clues of one length, so whole_clues=True cannot cut them out; take a "
+                f"ZebraProblem with compact=True."
+            )
+        return PromptPatches(tokens=form.prompt_length, size=form.clue_length)
 
     @property
     def steps(self) -> int:

@@ -1,4 +1,4 @@
-"""The two kinds of puzzles behind one face: forms for the learners, boards to test on, a judge."""
+"""The two kinds of puzzles behind one face: forms for the learners, boards to test on, a judge, a solver's order."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ import numpy as np
 from jaxtyping import Int8, Int64, UInt8
 
 from analysis.puzzles.judging import Judgement, judge_sudoku, judge_zebra
+from analysis.puzzles.solver_order import SolverOrder, sudoku_solver_order, zebra_solver_order
 from generators.prompted import Order
 from generators.sudoku.create import Part, SudokuSource
 from generators.sudoku.forms import SudokuCells, SudokuTriples
+from generators.zebra.answer_grid import Asks
 from generators.zebra.create import ZebraSource
 from generators.zebra.forms import ZebraCells, ZebraTriples
 from generators.zebra.puzzle import ZebraPuzzles
@@ -35,6 +37,21 @@ class Boards(Protocol):
 
     def judge(self, form: Form, tokens: Int64[np.ndarray, "n L"]) -> Judgement:
         """What became of the answers, one row of tokens per board."""
+        ...
+
+    def solver_order(self) -> SolverOrder:
+        """In which order a person's solver fills the cells of :meth:`judge`."""
+        ...
+
+    def by_cell(self, form: Form, steps: Int64[np.ndarray, "n L"]) -> Int64[np.ndarray, "n cells"]:
+        """Steps of tokens -> steps of cells as :meth:`judge` has them; negative where nothing was asked.
+
+        For forms with one token per cell, and rows that are right: where a token says the house of a value, its cell is
+        the one that holds the value in the solution.
+
+        Raises:
+            TypeError: a form with several tokens per cell, or of the other kind.
+        """
         ...
 
 
@@ -98,6 +115,7 @@ class ZebraProblem:
         most_tokens: of a prompt, see :class:`ZebraSource`.
         compact: four tokens per clue instead of the published ten, see :mod:`generators.zebra.writing`.
         types: of clues, all alike; None: all ten.
+        asks: for the "value" of each house, as published, or for the "house" of each value; the puzzles are the same.
     """
 
     houses: tuple[int, int]
@@ -107,6 +125,7 @@ class ZebraProblem:
     most_tokens: int | None = None
     compact: bool = False
     types: tuple[str, ...] | None = None
+    asks: Asks = "value"
 
     @property
     def name(self) -> str:
@@ -122,10 +141,12 @@ class ZebraProblem:
     def form(self, order: Order | None) -> ZebraCells | ZebraTriples:
         """How training puzzles are written: one token per cell if None, else triples in that order."""
         source = self._source(self.levels, "train")
-        return ZebraCells(source, self.compact) if order is None else ZebraTriples(source, order, self.compact)
+        if order is None:
+            return ZebraCells(source, self.compact, self.asks)
+        return ZebraTriples(source, order, self.compact, self.asks)
 
     def coordinates(self, *, triples: bool) -> GridCoordinates:
-        """Attributes as rows, houses as columns, after the prompt."""
+        """Attributes as rows, houses as columns, after the prompt; values as columns if houses are asked for."""
         start = self.form(None).prompt_length
         return GridCoordinates(rows=self.attributes[1], columns=self.houses[1], start=start, triples=triples)
 
@@ -173,6 +194,16 @@ class SudokuBoards:
             grids = np.where(self.puzzles > 0, self.puzzles, grids)
         return judge_sudoku(self.puzzles, self.solutions, grids)
 
+    def solver_order(self) -> SolverOrder:
+        """With waves."""
+        return sudoku_solver_order(self.puzzles)
+
+    def by_cell(self, form: Form, steps: Int64[np.ndarray, "n L"]) -> Int64[np.ndarray, "n cells"]:
+        """A token is a cell."""
+        if not isinstance(form, SudokuCells):
+            raise TypeError(f"only SudokuCells have one token per cell; got {type(form).__name__}.")
+        return steps
+
 
 @dataclass(frozen=True, eq=False)
 class ZebraBoards:
@@ -199,3 +230,14 @@ class ZebraBoards:
         if not isinstance(form, ZebraCells | ZebraTriples):
             raise TypeError(f"Zebra puzzles are written as ZebraCells or ZebraTriples; got {type(form).__name__}.")
         return judge_zebra(self.puzzles, self.solutions, form.read(tokens, self.puzzles))
+
+    def solver_order(self) -> SolverOrder:
+        """Without waves."""
+        return zebra_solver_order(self.puzzles)
+
+    def by_cell(self, form: Form, steps: Int64[np.ndarray, "n L"]) -> Int64[np.ndarray, "n cells"]:
+        """The 36 cells attribute * 6 + house, from wherever the form answers them."""
+        if not isinstance(form, ZebraCells):
+            raise TypeError(f"only ZebraCells have one token per cell; got {type(form).__name__}.")
+        places = form.places(self.puzzles, self.solutions).reshape(len(self), -1)
+        return np.where(places < 0, -1, np.take_along_axis(steps, places.clip(0), axis=1))

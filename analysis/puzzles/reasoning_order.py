@@ -10,21 +10,25 @@ measures of that, from the step at which each open cell was revealed:
 - the level of each reveal (:mod:`generators.sudoku.reveal_levels`): whether its cell was a single on the board that the
   learner saw, or what else it took. No solver's order stands behind this one.
 
+The third, and waves, are there for Sudoku alone. Of Zebra puzzles the other two are measured, whether a token says what
+stands in a house or where a value stands.
+
 A random order is no blank: on a board that fills up, most cells are singles by the time their turn comes (73% of those
 of a 9x9 puzzle that the strategies solve). So every measure is to be read between its two controls,
-:func:`control_rows`, on the same puzzles. An order may also be unlike the solver's for a good reason: who sees naked
-triplets at a glance need not look for singles first. And on a board with a wrong
-digit later reveals follow from it: choose the boards that were solved first, or say that all are there.
+:func:`control_rows` and :func:`order_control_rows`, on the same puzzles. An order may also be unlike the solver's for a
+good reason: who sees naked triplets at a glance need not look for singles first. And on a board with a wrong digit
+later reveals follow from it: choose the boards that were solved first, or say that all are there.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float, Integer
+from jaxtyping import Bool, Float, Int64, Integer
 
 from analysis.networks.order_accuracy import effective_interval
 from analysis.puzzles.rank_correlation import correlate, mid_ranks
@@ -121,7 +125,7 @@ def control_rows(
     about: Subject,
     experiment: str = EXPERIMENT,
 ) -> list[Row]:
-    """Both controls, which reveal the right digits one by one: the solver itself, and a uniformly random order.
+    """Both controls on Sudokus, which reveal the right digits one by one: the solver, and a uniformly random order.
 
     Args:
         about: whose distribution the puzzles are from; its model becomes ``human solver`` and ``random order``.
@@ -131,24 +135,43 @@ def control_rows(
     Raises:
         ValueError: as those functions.
     """
-    solver = sudoku_solver_order(puzzles)
-    random = dataclasses.replace(about, model=RANDOM, seed=None)
-    own = dataclasses.replace(about, model=SOLVER, seed=None)
-    rows = _both(puzzles, solutions, random_order(puzzles == 0, rng), solver, random, experiment)
-    done = ((solver.steps >= 0) == (puzzles == 0)).all(axis=1)
-    if not done.any():
-        return rows
-    chosen = solver.of(done)
-    return rows + _both(puzzles[done], solutions[done], chosen.steps, chosen, own, experiment)
+    rows, solver, about = [], sudoku_solver_order(puzzles), dataclasses.replace(about, seed=None)
+    for control, steps, boards in _controls(about, solver, puzzles == 0, rng):
+        said = {"about": control, "decoder": None, "calls": None, "experiment": experiment}
+        rows += order_rows(steps, solver.of(boards), **said)
+        rows += availability_rows(puzzles[boards], solutions[boards], steps, **said)
+    return rows
 
 
-def _both(
-    puzzles: np.ndarray, solutions: np.ndarray, steps: np.ndarray, solver: SolverOrder, about: Subject, experiment: str
+def order_control_rows(
+    solver: SolverOrder,
+    open_: Bool[np.ndarray, "n cells"],
+    rng: np.random.Generator,
+    *,
+    about: Subject,
+    experiment: str = EXPERIMENT,
 ) -> list[Row]:
-    ordered = order_rows(steps, solver, about=about, decoder=None, calls=None, experiment=experiment)
-    return ordered + availability_rows(
-        puzzles, solutions, steps, about=about, decoder=None, calls=None, experiment=experiment
-    )
+    """The same controls where orders alone are compared, as on Zebra puzzles.
+
+    Args:
+        solver: its way through n puzzles.
+        open_: their cells that are to be filled.
+        about: as in :func:`control_rows`, but its seed stays: the puzzles are those of that seed.
+    """
+    rows = []
+    for control, steps, boards in _controls(about, solver, open_, rng):
+        rows += order_rows(steps, solver.of(boards), about=control, decoder=None, calls=None, experiment=experiment)
+    return rows
+
+
+def _controls(
+    about: Subject, solver: SolverOrder, open_: Bool[np.ndarray, "n cells"], rng: np.random.Generator
+) -> Iterator[tuple[Subject, Int64[np.ndarray, "m cells"], Bool[np.ndarray, "n"]]]:
+    """Who fills cells, at which steps, on which boards: the random order on all, the solver where it finishes."""
+    yield dataclasses.replace(about, model=RANDOM), random_order(open_, rng), np.ones(len(open_), dtype=bool)
+    done = ((solver.steps >= 0) == open_).all(axis=1)
+    if done.any():
+        yield dataclasses.replace(about, model=SOLVER), solver.steps[done], done
 
 
 def _check_revealed(revealed_at: np.ndarray, filled: np.ndarray) -> None:

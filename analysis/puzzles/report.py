@@ -10,12 +10,11 @@ from pathlib import Path
 
 from analysis.experiment import run_units, write_tables
 from analysis.plots.puzzle_tables import draw_puzzle_table
-from analysis.plots.reasoning_order import draw_reasoning_order
 from analysis.plots.style import save_figure
 from analysis.puzzles.judging import BOARD, CELL, VALIDITY
 from analysis.puzzles.learners import ARM_FIXED, ARM_RANDOM, ARM_SOLVER, MDM, PEERS, SINGLES, PuzzleUnit
+from analysis.puzzles.order_report import order_figures, order_sections
 from analysis.puzzles.problems import SudokuProblem
-from analysis.puzzles.reasoning_order import EXPERIMENT as ORDER
 from analysis.puzzles.rules import MARGIN, ONE_EACH, ONE_TOKEN, OWN_ORDER, TOP, VANILLA
 from analysis.puzzles.tables import SCALES, PuzzleScale, Table, paper_numbers, puzzle_units
 from analysis.report import Check, FigureItem, Report, Section, TableItem, show, write_report
@@ -70,7 +69,7 @@ class PuzzleExperiment:
         figures = self.directory / "figures"
         drawn = draw_puzzle_table(rows, paper_numbers(self.table, self.scale))
         items = [FigureItem(path=save_figure(drawn, figures, self.table).svg, caption=_CAPTION, alt=_ALT)]
-        items += [_order_figure(rows, name, figures, self.table) for name in _with_orders(rows)]
+        items += order_figures(rows, figures, self.table)
         minutes = (time.perf_counter() - started) / 60
         return write_report(self.directory, _report(self.table, rows, units, items, self.scale, minutes))
 
@@ -133,24 +132,6 @@ def _percent(row: Row) -> str:
     return show(row, 1, 100.0, "%")
 
 
-def _with_orders(rows: Sequence[Row]) -> list[str]:
-    """Test sets on which the order of reveals was compared with the solver's."""
-    return list(dict.fromkeys(row.distribution for row in rows if row.experiment == ORDER))
-
-
-def _order_figure(rows: Sequence[Row], name: str, directory: Path, table: Table) -> FigureItem:
-    drawn = draw_reasoning_order([row for row in rows if row.experiment == ORDER], name)
-    hard = "_hard" if name.endswith("hard") else ""
-    alt = f"{name}: the order of reveals beside the human solver's."
-    caption = (
-        f"{alt} Each learner on the boards that it solved; the two controls, the solver itself and a uniformly random "
-        "order, on all boards (the solver on those that it finishes)."
-    )
-    return FigureItem(
-        path=save_figure(drawn, directory, f"{table}_reasoning_order{hard}").svg, caption=caption, alt=alt
-    )
-
-
 def _report(
     table: Table,
     rows: Sequence[Row],
@@ -172,7 +153,7 @@ def _report(
                 tables=[*_paper_tables(table, scale, rows), _main_table(rows)],
             ),
             Section(title="Every rule", tables=_rule_tables(rows)),
-            *([Section(title="The order of reasoning", figures=figures[1:])] if figures[1:] else []),
+            *order_sections(rows, figures[1:]),
         ],
         units=units,
         caveats=_caveats(SCALES[table][scale]),

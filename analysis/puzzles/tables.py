@@ -56,9 +56,16 @@ class PuzzleScale:
 
 _TINY = Shape(layers=3, width=64, heads=8)
 _SMALL = Shape(layers=4, width=64, heads=8)
+_ZEBRA = Shape(layers=5, width=64, heads=4)
 _SIX_MILLION = Shape(layers=8, width=256, heads=8, hidden=640, mlp="swiglu")
 _NINETEEN_MILLION = Shape(layers=8, width=384, heads=6, hidden=1536, mlp="swiglu", positions="rotary")
 _FORTY_TWO_MILLION = Shape(layers=8, width=576, heads=8, hidden=3456)
+
+
+def _zebra_setting(*, steps: int, calls: tuple[int, ...]) -> PuzzleSetting:
+    """What small networks need to learn to read clues: whole clues, and Muon."""
+    return PuzzleSetting(shape=_ZEBRA, steps=steps, calls=calls, learning_rate=6e-3, optimizer="muon", whole_clues=True)
+
 
 _FOUR = SudokuProblem(side=4, clues=5, test_share=0.25)
 _SIX = SudokuProblem(side=6, hard=(9, 9))
@@ -99,15 +106,17 @@ SCALES: dict[Table, dict[ScaleName, PuzzleScale]] = {
     },
     "table3": {
         "smoke": PuzzleScale(
-            problem=ZebraProblem(houses=(3, 3), attributes=(3, 3), most_tokens=64, compact=True),
-            setting=PuzzleSetting(shape=_TINY, steps=3000, calls=(3, 5)),
+            problem=ZebraProblem(houses=(3, 3), attributes=(3, 3), most_tokens=64, compact=True, asks="house"),
+            setting=_zebra_setting(steps=6500, calls=(3, 5)),
             models=(MDM, ARM_SOLVER, ARM_FIXED),
             seeds=1,
         ),
         "small": PuzzleScale(
-            problem=ZebraProblem(houses=(4, 4), attributes=(4, 4), hard=(6, 6), most_tokens=112, compact=True),
-            setting=PuzzleSetting(shape=_SMALL, steps=12_000, pool=200_000, calls=(4, 8)),
-            models=(MDM, MDM + GRID, ARM_SOLVER, ARM_FIXED),
+            problem=ZebraProblem(
+                houses=(4, 4), attributes=(4, 4), hard=(6, 6), most_tokens=112, compact=True, asks="house"
+            ),
+            setting=_zebra_setting(steps=7000, calls=(4, 8)),
+            models=(MDM, ARM_SOLVER, ARM_FIXED),
             seeds=1,
         ),
         "paper": PuzzleScale(

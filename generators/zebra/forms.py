@@ -3,7 +3,8 @@
 Tokens are those of :mod:`generators.zebra.tokens`, or the compact ones of :mod:`generators.zebra.writing`. A prompt
 ends at a fixed place, so that an answer always begins at the same one: what is missing in front are pads. Cells are the
 form of masked diffusion, which knows where a token stands; triples (attribute, house, value) are the form of Shah et
-al. (2024), in which a left-to-right model says where it writes and what.
+al. (2024), in which a left-to-right model says where it writes and what. Either may be asked the other way round, for
+the house of each value: see :mod:`generators.zebra.answer_grid`.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import numpy as np
 from jaxtyping import Int8, Int64, Integer
 
 from generators.prompted import Order, agreed, check_order, form_fingerprint, mark_given, random_order
+from generators.zebra.answer_grid import Asks, as_asked, asked_grids, check_asks, check_rows, check_sizes, inside
 from generators.zebra.clue import MOST
 from generators.zebra.create import ZebraSource
 from generators.zebra.human import STUCK, solve_by_strategies
@@ -29,27 +31,42 @@ _SOLVABLE = (1, STUCK - 1)
 class ZebraCells:
     """A prompt, then the values in a fixed layout of attributes x houses, row by row: V = 22, or 52 if compact.
 
-    The layout is that of the source's largest puzzle; what lies beyond a smaller puzzle holds pads, which are given.
+    The layout is that of the source's largest puzzle; what lies beyond a smaller puzzle holds pads, which are given. If
+    houses are asked for, it is one of attributes x values that holds houses.
 
     Args:
         source: where the puzzles of :meth:`rows` come from. Its ``prompt_length`` is that of every row, so no puzzle
             that a source of the same sizes, weights and ``most_tokens`` makes is ever too long.
-        compact: four tokens per clue, and values written by the tokens that the clues have for them.
-    Cost: 1 to 3 microseconds, 6% of making a puzzle at 3 houses and 3 attributes, 0.2% at 6 and 6.
+        compact: four tokens per clue, and values or houses written by the tokens that the clues have for them.
+        asks: for the "value" of each house, or for the "house" of each value.
+    Raises:
+        ValueError: something else is asked for.
+    Cost: 1 to 3 microseconds, 6% of making a puzzle at 3 houses and 3 attributes, 0.2% at 6 and 6; up to 1.6 times as
+    much for houses.
     """
 
     source: ZebraSource
     compact: bool = False
+    asks: Asks = "value"
+
+    def __post_init__(self) -> None:
+        """Refuse what would stop a run on its way."""
+        check_asks(self.asks)
 
     @property
     def fingerprint(self) -> str:
-        """Names form and source."""
-        return form_fingerprint("ZebraCells", _fields(self.source), writing=_writing(self.compact).name)
+        """Names form, source and what is asked."""
+        return form_fingerprint("ZebraCells", _fields(self.source), **_named(self.compact, self.asks))
 
     @property
     def prompt_length(self) -> int:
         """Tokens before the answer."""
         return _writing(self.compact).length(self.source.prompt_length)
+
+    @property
+    def clue_length(self) -> int | None:
+        """Tokens that every clue of the prompt takes, None where clues differ."""
+        return _writing(self.compact).clue
 
     @property
     def length(self) -> int:
@@ -70,12 +87,13 @@ class ZebraCells:
         """Prompted rows of puzzles with their solutions.
 
         Raises:
-            ValueError: a puzzle larger than the layout or longer than the prompt, or a solution of another size.
+            ValueError: a puzzle larger than the layout or longer than the prompt, or a solution of another size; if
+                houses are asked for, a solution in which a value has no house or two.
         """
-        _check_solved(self.source, puzzles, solutions)
+        grids = asked_grids(self.source, puzzles, solutions, self.asks)
         writing = _writing(self.compact)
-        values = np.where(solutions < 0, writing.pad, solutions + writing.first_value[:, None])
-        return _prompted(writing, self._prompts(puzzles), self._layout(values))
+        tokens = np.where(grids < 0, writing.pad, grids + _first_tokens(writing, self.asks)[:, None])
+        return _prompted(writing, self._prompts(puzzles), self._layout(tokens))
 
     def prompt(self, puzzles: ZebraPuzzles) -> Int64[np.ndarray, "n L"]:
         """Tokens of the prompts, then the mask id in the cells to be filled and pads beyond the puzzle's size.
@@ -83,26 +101,40 @@ class ZebraCells:
         Raises:
             ValueError: a puzzle larger than the layout or longer than the prompt.
         """
-        _check_sizes(self.source, puzzles)
+        check_sizes(self.source, puzzles)
         writing = _writing(self.compact)
-        hidden = np.where(_inside(puzzles), writing.vocabulary, writing.pad)
+        hidden = np.where(inside(puzzles), writing.vocabulary, writing.pad)
         return np.concatenate([self._prompts(puzzles), self._layout(hidden)], axis=1)
 
     def read(self, tokens: Integer[np.ndarray, "n L"], puzzles: ZebraPuzzles) -> Int8[np.ndarray, "n 6 6"]:
         """The solutions that rows of tokens write; -1 beyond a puzzle's size and where a token is none of its values.
 
+        If houses are asked for, a cell is -1 if no value of the attribute claims the house, or several do. So a wrong
+        token costs one cell where values are asked for, and up to two where houses are: accuracies of cells, unlike
+        those of boards, do not compare.
+
         Raises:
             ValueError: rows of another length, or not one row per puzzle.
         """
-        _check_rows(tokens, self.length, puzzles)
+        check_rows(tokens, self.length, puzzles)
         out = np.full((len(tokens), MOST, MOST), -1, dtype=np.int8)
         attributes, houses = self.source.attributes[1], self.source.houses[1]
-        values = tokens[:, self.prompt_length :].reshape(-1, attributes, houses)
-        values = values - _writing(self.compact).first_value[:attributes, None]
-        inside = _inside(puzzles)[:, :attributes, :houses]
-        valid = inside & (values >= 0) & (values < puzzles.houses[:, None, None])
-        out[:, :attributes, :houses] = np.where(valid, values, -1)
-        return out
+        answers = tokens[:, self.prompt_length :].reshape(-1, attributes, houses)
+        answers = answers - _first_tokens(_writing(self.compact), self.asks)[:attributes, None]
+        valid = inside(puzzles)[:, :attributes, :houses] & (answers >= 0) & (answers < puzzles.houses[:, None, None])
+        out[:, :attributes, :houses] = np.where(valid, answers, -1)
+        return as_asked(out, self.asks)
+
+    def places(self, puzzles: ZebraPuzzles, solutions: Int8[np.ndarray, "n 6 6"]) -> Int64[np.ndarray, "n 6 6"]:
+        """Where the rows of :meth:`encode` say what each cell (attribute, house) holds: positions, -1 beyond its size.
+
+        Raises:
+            ValueError: as :meth:`encode`.
+        """
+        asked_grids(self.source, puzzles, solutions, self.asks)
+        attribute, house = np.ogrid[:MOST, :MOST]
+        column = house if self.asks == "value" else solutions.astype(np.int64)
+        return np.where(solutions < 0, -1, self.prompt_length + self.source.houses[1] * attribute + column)
 
     def _layout(self, grids: Integer[np.ndarray, "n 6 6"]) -> Int64[np.ndarray, "n A"]:
         attributes, houses = self.source.attributes[1], self.source.houses[1]
@@ -117,32 +149,38 @@ class ZebraTriples:
     """A prompt, then a triple (attribute, house, value) for every cell, in a chosen order: V = 22, or 52 if compact.
 
     There is room for the triples of the source's largest puzzle; after those of a smaller one stand pads, which are
-    given.
+    given. If houses are asked for, a triple is (attribute, value, house): where it belongs, then what was asked.
 
     Args:
         source: as in :class:`ZebraCells`.
-        order: of the cells: "fixed" attribute by attribute, house by house; "solver" as the strategies fill them
-            (dialect "pairs"); "random" a fresh uniformly random order for every row.
-        compact: as in :class:`ZebraCells`; attributes and houses are written by the tokens of house numbers.
+        order: of the cells: "fixed" attribute by attribute, house by house, or value by value if houses are asked for;
+            "solver" as the strategies fill them (dialect "pairs"); "random" a fresh uniformly random order for every
+            row.
+        compact: as in :class:`ZebraCells`. The first two of a triple count from 0 in either writing, by the tokens of
+            house numbers: grid embeddings read rows and columns off them.
+        asks: as in :class:`ZebraCells`.
     Raises:
-        ValueError: an unknown order; "solver" with a source whose puzzles the strategies may not solve.
-    Cost: 3 to 7 microseconds, "solver" 4 (3 houses, 3 attributes) to 105 (6, 6): 0.3 to 31% of making the puzzle.
+        ValueError: an unknown order, or something else asked for; "solver" with a source whose puzzles the strategies
+            may not solve.
+    Cost: 3 to 7 microseconds, "solver" 4 (3 houses, 3 attributes) to 105 (6, 6): 0.3 to 31% of making the puzzle; up to
+    1.6 times as much for houses.
     """
 
     source: ZebraSource
     order: Order = "fixed"
     compact: bool = False
+    asks: Asks = "value"
 
     def __post_init__(self) -> None:
         """Refuse what would stop a run on its way."""
         check_order(self.order, self.source.levels, _SOLVABLE)
+        check_asks(self.asks)
 
     @property
     def fingerprint(self) -> str:
-        """Names form, source and order."""
-        return form_fingerprint(
-            "ZebraTriples", _fields(self.source), order=self.order, writing=_writing(self.compact).name
-        )
+        """Names form, source, order and what is asked."""
+        options = _named(self.compact, self.asks)
+        return form_fingerprint("ZebraTriples", _fields(self.source), order=self.order, **options)
 
     @property
     def prompt_length(self) -> int:
@@ -174,12 +212,13 @@ class ZebraTriples:
             seed, start: only for "random": the order of puzzle i is that of row ``start + i`` under ``seed``.
         Raises:
             ValueError: a puzzle larger than the source's or longer than the prompt, a solution of another size, or,
-                with order "solver", a puzzle that the strategies do not solve.
+                with order "solver", a puzzle that the strategies do not solve; if houses are asked for, a solution in
+                which a value has no house or two.
         """
-        _check_solved(self.source, puzzles, solutions)
-        cells = row_major(puzzles, solutions)
+        cells = row_major(puzzles, asked_grids(self.source, puzzles, solutions, self.asks))
         if self.order == "solver":
-            cells = _solver_order(puzzles)
+            fills = _solver_order(puzzles)
+            cells = fills if self.asks == "value" else fills[:, :, [0, 2, 1]]
         elif self.order == "random":
             cells = _shuffled(cells, seed, start)
         return _prompted(_writing(self.compact), self._prompts(puzzles), self._answer(cells))
@@ -190,9 +229,9 @@ class ZebraTriples:
         Raises:
             ValueError: a puzzle larger than the source's or longer than the prompt.
         """
-        _check_sizes(self.source, puzzles)
+        check_sizes(self.source, puzzles)
         writing = _writing(self.compact)
-        cells = row_major(puzzles, np.where(_inside(puzzles), 0, -1).astype(np.int8))[:, : self._most_cells]
+        cells = row_major(puzzles, np.where(inside(puzzles), 0, -1).astype(np.int8))[:, : self._most_cells]
         hidden = np.where(cells < 0, writing.pad, writing.vocabulary).reshape(len(cells), 3 * self._most_cells)
         return np.concatenate([self._prompts(puzzles), hidden], axis=1)
 
@@ -200,20 +239,21 @@ class ZebraTriples:
         """The solutions that rows of triples write, whatever their order.
 
         A cell is -1 if no triple names it, if a triple that names it holds none of its values, or if two triples that
-        name it disagree. A triple that names no cell of the puzzle is passed over.
+        name it disagree. A triple that names no cell of the puzzle is passed over. If houses are asked for, all this
+        holds of (attribute, value) and its house; then a house that no value claims, or several do, is -1.
 
         Raises:
             ValueError: rows of another length, or not one row per puzzle.
         """
-        _check_rows(tokens, self.length, puzzles)
+        check_rows(tokens, self.length, puzzles)
         triples = tokens[:, self.prompt_length :].astype(np.int64).reshape(-1, self._most_cells, 3)
-        attribute, house, value = np.moveaxis(triples, 2, 0)
+        attribute, column, answer = np.moveaxis(triples, 2, 0)
         houses = puzzles.houses[:, None]
-        named = (attribute >= 0) & (attribute < puzzles.attributes[:, None]) & (house >= 0) & (house < houses)
-        value = value - _writing(self.compact).first_value[np.where(named, attribute, 0)]
-        value = np.where((value >= 0) & (value < houses), value, -1)
-        written = agreed(np.where(named, MOST * attribute + house, -1), value, MOST**2, -1)
-        return written.reshape(-1, MOST, MOST).astype(np.int8)
+        named = (attribute >= 0) & (attribute < puzzles.attributes[:, None]) & (column >= 0) & (column < houses)
+        answer = answer - _first_tokens(_writing(self.compact), self.asks)[np.where(named, attribute, 0)]
+        answer = np.where((answer >= 0) & (answer < houses), answer, -1)
+        written = agreed(np.where(named, MOST * attribute + column, -1), answer, MOST**2, -1)
+        return as_asked(written.reshape(-1, MOST, MOST).astype(np.int8), self.asks)
 
     @property
     def _most_cells(self) -> int:
@@ -223,7 +263,7 @@ class ZebraTriples:
         writing = _writing(self.compact)
         triples = cells[:, : self._most_cells].astype(np.int64)
         absent = triples[:, :, 0] < 0
-        triples[:, :, 2] += writing.first_value[np.where(absent, 0, triples[:, :, 0])]
+        triples[:, :, 2] += _first_tokens(writing, self.asks)[np.where(absent, 0, triples[:, :, 0])]
         return np.where(absent[:, :, None], writing.pad, triples).reshape(len(cells), 3 * self._most_cells)
 
     def _prompts(self, puzzles: ZebraPuzzles) -> Int64[np.ndarray, "n P"]:
@@ -232,6 +272,16 @@ class ZebraTriples:
 
 def _writing(compact: bool) -> Writing:
     return COMPACT if compact else PUBLISHED
+
+
+def _first_tokens(writing: Writing, asks: Asks) -> Int64[np.ndarray, "6"]:
+    """The token of answer 0 for each attribute; those of the other answers follow it. Houses are tokens 0 to 5."""
+    return writing.first_value if asks == "value" else np.zeros(MOST, dtype=np.int64)
+
+
+def _named(compact: bool, asks: Asks) -> dict[str, str]:
+    """Options as fingerprints have them; what is not said there is "value", as before there was a choice."""
+    return {"writing": _writing(compact).name} | ({} if asks == "value" else {"asks": asks})
 
 
 def _fields(source: ZebraSource) -> dict[str, Any]:
@@ -249,12 +299,6 @@ def _prompted(
     return mark_given(np.concatenate([prompts, answer], axis=1), np.concatenate([given, answer == writing.pad], axis=1))
 
 
-def _inside(puzzles: ZebraPuzzles) -> np.ndarray:
-    """The cells that a puzzle has, (n, 6, 6)."""
-    attribute, house = np.ogrid[:MOST, :MOST]
-    return (attribute < puzzles.attributes[:, None, None]) & (house < puzzles.houses[:, None, None])
-
-
 def _shuffled(cells: Int8[np.ndarray, "n 36 3"], seed: int, start: int) -> Int8[np.ndarray, "n 36 3"]:
     """The cells in random order, and what is no cell behind them."""
     order = random_order(cells[:, :, 0] < 0, seed, start)
@@ -270,34 +314,3 @@ def _solver_order(puzzles: ZebraPuzzles) -> Int8[np.ndarray, "n 36 3"]:
             f"levels={_SOLVABLE}, or keep those where solve_by_strategies(puzzles).solved is True."
         )
     return result.order
-
-
-def _check_sizes(source: ZebraSource, puzzles: ZebraPuzzles) -> None:
-    houses, attributes = source.houses[1], source.attributes[1]
-    too_large = (puzzles.houses > houses) | (puzzles.attributes > attributes)
-    if too_large.any():
-        number = int(np.flatnonzero(too_large)[0])
-        raise ValueError(
-            f"row {number}: a puzzle of {puzzles.houses[number]} houses and {puzzles.attributes[number]} attributes "
-            f"does not fit into rows for at most {houses} and {attributes}. Make the form with a source of that size."
-        )
-
-
-def _check_solved(source: ZebraSource, puzzles: ZebraPuzzles, solutions: Int8[np.ndarray, "n 6 6"]) -> None:
-    _check_sizes(source, puzzles)
-    if len(solutions) != len(puzzles):
-        raise ValueError(f"need one solution per puzzle; got {len(solutions)} for {len(puzzles)}.")
-    inside = _inside(puzzles)
-    fits = np.where(inside, (solutions >= 0) & (solutions < puzzles.houses[:, None, None]), solutions == -1)
-    if not fits.all():
-        number, attribute, house = (int(i) for i in np.argwhere(~fits)[0])
-        raise ValueError(
-            f"row {number}: the solution has {solutions[number, attribute, house]} at attribute {attribute}, house "
-            f"{house}; values of a puzzle with {puzzles.houses[number]} houses and {puzzles.attributes[number]} "
-            f"attributes count from 0, and beyond its size stands -1."
-        )
-
-
-def _check_rows(tokens: np.ndarray, length: int, puzzles: ZebraPuzzles) -> None:
-    if tokens.ndim != 2 or tokens.shape != (len(puzzles), length):
-        raise ValueError(f"rows of {len(puzzles)} puzzles have shape ({len(puzzles)}, {length}); got {tokens.shape}.")

@@ -29,6 +29,7 @@ class Writing:
     Attributes:
         name: "published" or "compact".
         vocabulary: V.
+        clue: tokens that every clue takes; None: it depends on the clue.
         first_value: (6,), the token of value 0 of each attribute; those of the other values follow it.
         length: prompts of at most that many published tokens -> tokens they may take here.
         prompts: (puzzles, length) -> (n, length), pads in front.
@@ -36,6 +37,7 @@ class Writing:
 
     name: str
     vocabulary: int
+    clue: int | None
     first_value: Int64[np.ndarray, "6"]
     length: Callable[[int], int]
     prompts: Callable[[ZebraPuzzles, int], np.ndarray]
@@ -71,10 +73,13 @@ def _compact_prompts(puzzles: ZebraPuzzles, length: int) -> Int64[np.ndarray, "n
     return np.take_along_axis(tokens, last[:, :, None], axis=1).reshape(len(tokens), _CLUE * most)
 
 
-PUBLISHED = Writing("published", len(VOCABULARY), np.zeros(MOST, dtype=np.int64), lambda most: most, _published_prompts)
+PUBLISHED = Writing(
+    "published", len(VOCABULARY), None, np.zeros(MOST, dtype=np.int64), lambda most: most, _published_prompts
+)
 COMPACT = Writing(
     "compact",
     NOTHING + len(CLUE_TYPES),
+    _CLUE,
     MOST * np.arange(1, MOST + 1),
     lambda most: _CLUE * ((most - 1) // SHORTEST_CLUE),
     _compact_prompts,

@@ -24,9 +24,9 @@ from analysis.puzzles.learners import (
     PuzzleUnit,
     Shape,
 )
-from analysis.puzzles.problems import SudokuProblem, ZebraProblem
+from analysis.puzzles.problems import SudokuProblem, ZebraBoards, ZebraProblem
 from analysis.puzzles.reasoning_order import EXPERIMENT as ORDER
-from analysis.puzzles.reasoning_order import KENDALL, RANDOM, SOLVER
+from analysis.puzzles.reasoning_order import KENDALL, NULL, RANDOM, REVEAL_RANK, SOLVER
 from analysis.puzzles.rules import (
     MARGIN,
     ONE_EACH,
@@ -41,6 +41,8 @@ from analysis.puzzles.rules import (
 from analysis.puzzles.training_rows import training_rows
 from analysis.units import finish
 from generators.draws import derived_seed
+from generators.prompted import split_given
+from generators.zebra import solve_by_strategies
 from lo_theory.learning.flops import training_flops
 from lo_theory.learning.learners import CausalDenoiser
 from lo_theory.learning.network import Transformer
@@ -50,6 +52,7 @@ TINY = Shape(layers=1, width=16, heads=2)
 SETTING = PuzzleSetting(shape=TINY, large=replace(TINY, width=32), steps=2, batch_size=4, boards=20, calls=(3,))
 FOUR = SudokuProblem(side=4, clues=5, test_share=0.25)
 SIZES = ZebraProblem(houses=(3, 4), attributes=(3, 3))
+HOUSES = replace(SIZES, asks="house")
 ARMS = (ARM_FIXED, ARM_SOLVER, ARM_RANDOM)
 
 
@@ -196,7 +199,62 @@ def test_puzzles_of_several_sizes_end_with_pads_that_an_arm_cannot_see():
     assert boards.judge(form, answered.tokens).asked.sum() * 3 == hidden.sum()
 
 
-def test_zebra_learners_run_in_both_forms(tmp_path):
+@pytest.mark.parametrize("problem", [SIZES, HOUSES], ids=["value", "house"])
+def test_zebra_learners_run_in_both_forms(problem, tmp_path):
     for model in (MDM + GRID, ARM_SOLVER + GRID):
-        rows = measured(model, tmp_path, SIZES, rules="paper")
-        assert {row.metric for row in rows} == {BOARD, CELL, VALIDITY}, "no orders of Zebra puzzles are compared"
+        rows = measured(model, tmp_path, problem, rules="paper")
+        assert {row.metric for row in rows} == {BOARD, CELL, VALIDITY}, "of orders on boards that nobody solved"
+
+
+class Solver:
+    """Knows the solution of every board, and is the surer of a cell the earlier the solver fills it."""
+
+    def __init__(self, problem: ZebraProblem, boards: ZebraBoards, spoilt: int = 0) -> None:
+        form, n = problem.form(None), len(boards)
+        self.length, self.vocabulary = form.length, form.vocabulary
+        self.prompt_length = form.prompt_length
+        answers, _ = split_given(form.encode(boards.puzzles, boards.solutions))
+        self.log_probs = torch.full((n, form.length, form.vocabulary), -20.0, dtype=torch.float64)
+        fills = solve_by_strategies(boards.puzzles).order
+        for board in range(n):
+            for step, (attribute, house, value) in enumerate(fills[board].tolist()):
+                if attribute < 0:
+                    break
+                column = value if problem.asks == "house" else house
+                at = form.prompt_length + attribute * problem.houses[1] + column
+                answer = (answers[board, at] + (board < spoilt)) % form.vocabulary
+                self.log_probs[board, at, answer] = -0.01 * (step + 1)
+        self.boards = {self._key(row): board for board, row in enumerate(boards.prompt(form, 0, n))}
+
+    def _key(self, row: np.ndarray) -> bytes:
+        return row[: self.prompt_length].tobytes()
+
+    def __call__(self, tokens: torch.Tensor) -> torch.Tensor:
+        return self.log_probs[[self.boards[self._key(row)] for row in tokens.numpy()]]
+
+
+@pytest.mark.parametrize("problem", [SIZES, HOUSES, replace(HOUSES, compact=True)], ids=["value", "house", "compact"])
+@pytest.mark.parametrize("spoilt", [0, 60])
+def test_who_is_surest_of_what_the_solver_fills_first_has_its_order(problem, spoilt, monkeypatch, tmp_path):
+    boards = problem.boards(problem.levels, derived_seed(2, 0), 200)
+    monkeypatch.setattr(PuzzleUnit, "_denoiser", lambda self, *_: Solver(problem, boards, spoilt))
+    rows = measured(MDM, tmp_path, problem, rules="paper", boards=200)
+    found = {(r.model, r.decoder, r.metric): r for r in rows if r.at in (None, 1.0)}
+    for rule in (TOP, MARGIN):
+        assert found[MDM, rule, BOARD].value == 1 - spoilt / 200
+        assert found[MDM, rule, KENDALL].value == pytest.approx(1.0)
+        assert found[MDM, rule, KENDALL].samples == 200 - spoilt
+    chance = found[MDM, VANILLA, KENDALL + NULL].value
+    assert abs(found[MDM, VANILLA, KENDALL].value) < 4 * chance < 0.1  # false alarm below 1e-4
+    assert found[SOLVER, None, KENDALL].value == pytest.approx(1.0)
+    assert abs(found[RANDOM, None, KENDALL].value) < 4 * chance
+    assert {found[model, None, KENDALL].samples for model in (SOLVER, RANDOM)} == {200}, "controls on every board"
+    assert len([r for r in rows if (r.model, r.metric) == (SOLVER, KENDALL)]) == 1, "and once"
+    ranks = {r.at: r.value for r in rows if r.metric == REVEAL_RANK and (r.model, r.decoder) == (MDM, MARGIN)}
+    own = {r.at: r.value for r in rows if r.metric == REVEAL_RANK and r.model == SOLVER}
+    assert spoilt or ranks == pytest.approx(own)
+
+
+def test_controls_come_with_the_plain_masked_model_alone(tmp_path):
+    for model, expected in ((MDM, {MDM, SOLVER, RANDOM}), (MDM + GRID, {MDM + GRID}), (ARM_FIXED, {ARM_FIXED})):
+        assert {row.model for row in measured(model, tmp_path, HOUSES, rules="paper")} == expected

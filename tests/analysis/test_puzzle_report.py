@@ -12,7 +12,10 @@ from analysis.paper_numbers import LARGE, TABLE_2, TABLE_5
 from analysis.plots.puzzle_tables import draw_puzzle_table
 from analysis.puzzles.judging import BOARD, CELL, VALIDITY
 from analysis.puzzles.learners import ARM_FIXED, ARM_RANDOM, ARM_SOLVER, MDM, SINGLES, PuzzleSetting, Shape
+from analysis.puzzles.order_report import order_sections
 from analysis.puzzles.problems import SudokuProblem, ZebraProblem
+from analysis.puzzles.reasoning_order import EXPERIMENT as ORDER
+from analysis.puzzles.reasoning_order import KENDALL, NULL, RANDOM, SOLVER
 from analysis.puzzles.report import PuzzleExperiment, puzzle_checks
 from analysis.puzzles.rules import (
     MARGIN,
@@ -207,3 +210,32 @@ def test_from_nothing_to_the_report_of_zebras(tmp_path, monkeypatch):
     assert "path planning" in text
     assert "Reasoners" not in text
     assert "96 classes" not in text
+    assert "Kendall" in text, "the controls are there even if nothing was solved"
+    assert f"<td>{RANDOM}</td>" in text
+
+
+def tau(value: float, seed: int, samples: int = 100, **about: object) -> list[Row]:
+    """A correlation and what a random order would scatter by."""
+    said = {"distribution": "3x3 Zebra", "fingerprint": "f", "model": MDM, "seed": seed, "experiment": ORDER}
+    said |= {"decoder": MARGIN, "calls": 9.0 + seed, "samples": samples} | about
+    return [
+        Row(**(said | {"metric": KENDALL, "value": value, "standard_error": 0.01, "method": "monte_carlo"})),
+        Row(**(said | {"metric": KENDALL + NULL, "value": 0.03, "standard_error": 0.0, "method": "exact"})),
+    ]
+
+
+class TestOrders:
+    def test_seeds_are_averaged_and_chance_is_that_of_the_average(self):
+        rows = [one for seed, value in enumerate((0.2, 0.3, 0.4, 0.3)) for one in tau(value, seed)]
+        rows += [one for seed in range(4) for one in tau(1.0, seed, model=SOLVER, decoder=None, calls=None)]
+        (section,) = order_sections(rows, [])
+        ((name, *cells), (_, solver, rule, *_)) = section.tables[0].rows
+        assert (name, *cells[:3]) == ("3x3 Zebra", MDM, MARGIN, "400")
+        assert cells[3].startswith("0.300 [0.170, 0.430]")  # Student's t with 3 degrees of freedom, error 0.0408
+        assert cells[4] == "[-0.029, 0.029]"  # 1.96 * 0.03 / 2
+        assert (solver, rule) == (SOLVER, "-")
+
+    def test_what_is_not_defined_is_left_out(self):
+        assert order_sections(table(), []) == []
+        (section,) = order_sections([*tau(0.1, 0), *tau(float("nan"), 0, samples=0, decoder=TOP)], [])
+        assert [cells[2] for cells in section.tables[0].rows] == [MARGIN]

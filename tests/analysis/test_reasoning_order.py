@@ -32,6 +32,7 @@ from analysis.puzzles.reasoning_order import (
     SPEARMAN,
     availability_rows,
     control_rows,
+    order_control_rows,
     order_rows,
 )
 from analysis.puzzles.solver_order import SolverOrder, random_order, sudoku_solver_order, zebra_solver_order
@@ -214,6 +215,36 @@ def test_puzzles_that_the_solver_does_not_finish_have_no_control_of_their_own():
     rows = control_rows(*both, np.random.default_rng(0), about=ABOUT)
     assert value(rows, AVAILABLE, model=SOLVER).samples == 60
     assert value(rows, AVAILABLE, model=RANDOM).samples == 70
+
+
+def test_controls_of_zebra_puzzles_are_of_orders_alone():
+    made = ZebraSource(houses=(3, 5), attributes=(3, 5)).rows(0, 0, 400)
+    solver, open_ = zebra_solver_order(made.puzzles), (made.solutions >= 0).reshape(400, -1)
+    rows = order_control_rows(solver, open_, np.random.default_rng(0), about=ABOUT)
+    finished = int(solve_zebra_by_strategies(made.puzzles).solved.sum())
+    assert 200 < finished < 390  # of all levels, so that some are not finished
+    assert {(row.model, row.seed) for row in rows} == {(SOLVER, 0), (RANDOM, 0)}
+    assert {row.metric for row in rows} == {KENDALL, KENDALL + NULL, SPEARMAN, SPEARMAN + NULL, REVEAL_RANK}
+    own, random = (value(rows, KENDALL, model=model) for model in (SOLVER, RANDOM))
+    assert own.value == pytest.approx(1.0)
+    assert own.samples == finished < random.samples
+    deviation = value(rows, KENDALL + NULL, model=RANDOM)
+    assert abs(random.value) < 4 * deviation.value < 0.1  # false alarm below 1e-4
+    for row in (row for row in rows if row.metric == REVEAL_RANK and row.model == RANDOM):
+        assert abs(row.value - 0.5) < 4.5 * max(row.standard_error, 1e-3)
+
+
+def test_sudoku_controls_have_the_same_orders_and_no_seed():
+    alone = order_control_rows(
+        sudoku_solver_order(EASY.puzzles), EASY.puzzles == 0, np.random.default_rng(0), about=ABOUT
+    )
+    whole = control_rows(EASY.puzzles, EASY.solutions, np.random.default_rng(0), about=ABOUT)
+    assert len(alone) < len(whole)
+    assert [dataclasses.replace(row, seed=None) for row in alone] == [r for r in whole if r in _seedless(alone)]
+
+
+def _seedless(rows: list[Row]) -> list[Row]:
+    return [dataclasses.replace(row, seed=None) for row in rows]
 
 
 def decoded(boards, score, reasoning="singles"):
