@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from lo_theory.learning.learners import CausalDenoiser, MaskedDenoiser
     from lo_theory.learning.network import NetworkConfig, Transformer
     from lo_theory.learning.objective import AutoregressiveObjective, Curriculum, MaskedObjective
+    from lo_theory.learning.patches import PromptPatches
     from lo_theory.learning.prompted import AnswerObjective, ContinuationObjective
     from lo_theory.learning.source import FixedRows, FreshRows
     from lo_theory.learning.training import TrainConfig, TrainingDiverged, train
@@ -85,6 +86,7 @@ _HOME = {
     "NoisedDenoiser": "posteriors.noised_posterior",
     "ParityPosterior": "posteriors.gf2",
     "PosteriorDenoiser": "oracle",
+    "PromptPatches": "learning.patches",
     "Slabs": "phases.slab_evolution",
     "TabulatedDenoiser": "posteriors.tabulated",
     "TrainConfig": "learning.training",
@@ -150,6 +152,7 @@ __all__ = [
     "NoisedDenoiser",
     "ParityPosterior",
     "PosteriorDenoiser",
+    "PromptPatches",
     "Slabs",
     "TabulatedDenoiser",
     "TrainConfig",

@@ -74,7 +74,7 @@ def draw_reasoning_order(rows: Sequence[Row], distribution: str | None = None) -
     """Three panels, 95% intervals: when the cells of each strategy are revealed; rank correlations; levels of reveals.
 
     Args:
-        rows: of :mod:`analysis.puzzles.reasoning_order`, of learners and of its controls; several seeds are averaged
+        rows: of :mod:`analysis.puzzles.reasoning_order` on Sudokus, learners and controls; several seeds are averaged
             first, and their calls.
         distribution: which, if the rows are of several.
     Raises:

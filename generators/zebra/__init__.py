@@ -1,5 +1,6 @@
 """Zebra puzzles as a generator: made, read, solved by search and by strategies, as tokens and as sentences."""
 
+from generators.zebra.answer_grid import Asks
 from generators.zebra.checking import check_puzzle, contradicting_clues
 from generators.zebra.clue import CLUE_TYPES, ClueType
 from generators.zebra.create import ZebraRows, ZebraSource
@@ -19,6 +20,7 @@ __all__ = [
     "STRATEGY_NAMES",
     "STUCK",
     "VOCABULARY",
+    "Asks",
     "ClueType",
     "HumanResult",
     "HumanStep",

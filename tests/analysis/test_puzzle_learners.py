@@ -43,9 +43,11 @@ from analysis.units import finish
 from generators.draws import derived_seed
 from generators.prompted import split_given
 from generators.zebra import solve_by_strategies
+from lo_theory.learning.checkpoint import load_checkpoint
 from lo_theory.learning.flops import training_flops
 from lo_theory.learning.learners import CausalDenoiser
 from lo_theory.learning.network import Transformer
+from lo_theory.learning.patches import PromptPatches
 from lo_theory.learning.source import FixedRows
 
 TINY = Shape(layers=1, width=16, heads=2)
@@ -96,6 +98,23 @@ def test_learners_that_are_none_are_refused():
         unit(ARM_FIXED + LARGE, large=None)
     with pytest.raises(ValueError, match="knows Sudoku alone; got 3-4x3 Zebra"):
         unit(SINGLES, SIZES)
+    for problem in (FOUR, SIZES):
+        with pytest.raises(ValueError, match="has no clues of one length"):
+            unit(MDM, problem, whole_clues=True)
+
+
+@pytest.mark.parametrize("model", [MDM, ARM_FIXED + GRID])
+def test_whole_clues_are_patches_and_the_optimizer_is_the_one_asked_for(model, tmp_path):
+    compact = replace(HOUSES, compact=True)
+    one = unit(model, compact, whole_clues=True, optimizer="muon")
+    form = compact.form(one.order)
+    assert one.network(form).patches == PromptPatches(tokens=form.prompt_length, size=4)
+    assert one.network(form).places == form.length - form.prompt_length * 3 // 4
+    rows = finish(one, tmp_path)
+    assert {row.metric for row in rows} >= {BOARD, CELL, VALIDITY}
+    (checkpoint,) = tmp_path.rglob("checkpoint.safetensors")
+    assert load_checkpoint(checkpoint).training["optimizer"] == "muon"
+    assert load_checkpoint(checkpoint).network == one.network(form)
 
 
 def test_streams_of_seeds_do_not_meet():
