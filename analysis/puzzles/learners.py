@@ -79,7 +79,7 @@ class PuzzleSetting:
         shape: of masked diffusion and of autoregressive models of equal size.
         large: of models called "large"; None: there are none.
         steps: of masked diffusion; autoregressive models take as many as the same number of operations allows.
-        batch_size, learning_rate, optimizer: of all, see :class:`TrainConfig`.
+        batch_size, learning_rate, weight_decay, optimizer: of all, see :class:`TrainConfig`.
         whole_clues: a network reads each clue of a Zebra puzzle as one patch, see :class:`PromptPatches`.
         pool: number of training puzzles, see :func:`training_rows`.
         boards: puzzles per test set.
@@ -92,6 +92,7 @@ class PuzzleSetting:
     steps: int
     batch_size: int = 64
     learning_rate: float = 2e-3
+    weight_decay: float = 0.1
     optimizer: OptimizerName = "adamw"
     whole_clues: bool = False
     pool: int | None = None
@@ -219,7 +220,11 @@ class PuzzleUnit:
         )
         objective = AnswerObjective() if self.order is None else ContinuationObjective()
         training = TrainConfig(
-            steps=self.steps, learning_rate=setting.learning_rate, optimizer=setting.optimizer, seed=self.seed
+            steps=self.steps,
+            learning_rate=setting.learning_rate,
+            weight_decay=setting.weight_decay,
+            optimizer=setting.optimizer,
+            seed=self.seed,
         )
         train(network, objective, source, training, directory=directory / "training" / unit_key(self))
         return network

@@ -14,7 +14,7 @@ from analysis.plots.style import save_figure
 from analysis.puzzles.judging import BOARD, CELL, VALIDITY
 from analysis.puzzles.learners import ARM_FIXED, ARM_RANDOM, ARM_SOLVER, MDM, PEERS, SINGLES, PuzzleUnit
 from analysis.puzzles.order_report import order_figures, order_sections
-from analysis.puzzles.problems import SudokuProblem
+from analysis.puzzles.problems import SudokuProblem, ZebraProblem
 from analysis.puzzles.rules import MARGIN, ONE_EACH, ONE_TOKEN, OWN_ORDER, TOP, VANILLA
 from analysis.puzzles.tables import SCALES, PuzzleScale, Table, paper_numbers, puzzle_units
 from analysis.report import Check, FigureItem, Report, Section, TableItem, show, write_report
@@ -34,6 +34,7 @@ _CAPTION = (
     "weights. The last panel, where it is there, has the rules of the decoding suite against network calls."
 )
 _SHORT = {BOARD: "boards", CELL: "cells", VALIDITY: "valid boards"}
+_OPTIMIZERS = {"adamw": "AdamW", "muon": "Muon"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -188,6 +189,13 @@ def _caveats(chosen: PuzzleScale) -> list[str]:
         caveats.append(
             "Puzzles of 4x4 with 5 clues fall into 96 classes up to symmetry, a quarter of which is kept for testing: "
             "intervals over boards understate what another choice of classes would change."
+        )
+    if isinstance(chosen.problem, ZebraProblem) and chosen.problem.compact:
+        caveats.append(
+            "Clues take four tokens here instead of ten or more"
+            + (", are read as one position each" if chosen.setting.whole_clues else "")
+            + (", and answers say the house of each value" if chosen.problem.asks == "house" else "")
+            + f"; all learners alike, trained with {_OPTIMIZERS[chosen.setting.optimizer]}."
         )
     return caveats
 
