@@ -32,6 +32,7 @@ from analysis.puzzles.rules import (
     one_cell_rules,
     own_order_rule,
 )
+from analysis.puzzles.solver_order import SolverOrder
 from analysis.puzzles.training_rows import training_rows
 from analysis.rows import Row, Subject
 from analysis.store import unit_key
@@ -161,23 +162,30 @@ class PuzzleUnit:
                 model=self.model,
                 seed=None if self.model in _REASONERS else self.seed,
             )
+            solver = boards.solver_order() if self.order is None else None
             for rule in self._rules(form, boards):
-                yield from self._tested(denoiser, form, boards, rule, about)
+                yield from self._tested(denoiser, form, boards, rule, about, solver)
             if isinstance(boards, SudokuBoards) and self.model == SINGLES:
                 rng = np.random.default_rng(derived_seed(_DECODE, self.seed))
                 yield from control_rows(boards.puzzles, boards.solutions, rng, about=about)
 
     def _tested(
-        self, denoiser: Denoiser, form: Form, boards: Boards, rule: SamplingRule, about: Subject
+        self,
+        denoiser: Denoiser,
+        form: Form,
+        boards: Boards,
+        rule: SamplingRule,
+        about: Subject,
+        solver: SolverOrder | None,
     ) -> Iterator[Row]:
         answered = answer(denoiser, form, boards, rule.decoder, derived_seed(_DECODE, self.seed))
         judged = boards.judge(form, answered.tokens)
         yield from puzzle_rows(
             judged, about=about, decoder=rule.name, calls=answered.calls, swept=rule.swept, at=rule.at
         )
-        if not (rule.swept == ONE_EACH and rule.name in PAPERS and self.order is None):
+        if solver is None or rule.swept != ONE_EACH or rule.name not in PAPERS:
             return
-        solver, solved = boards.solver_order(), judged.solved
+        solved = judged.solved
         if isinstance(boards, ZebraBoards) and (self.model, rule.name) == (MDM, MARGIN):  # once: no reasoner brings it
             rng = np.random.default_rng(derived_seed(_DECODE, self.seed))
             yield from order_control_rows(solver, judged.asked, rng, about=about)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -34,3 +34,20 @@ def write_network() -> Callable[..., Path]:
         return path
 
     return write
+
+
+@pytest.fixture
+def refused_in_one_line(capsys) -> Callable[..., None]:
+    """Check that a command on Sudokus says in one line of the error stream what cannot be, and touches no file."""
+
+    def check(run: Callable[..., int], words: Sequence[str], named: str, folder: Path) -> None:
+        before = sorted(folder.rglob("*"))
+        assert run("sudoku", *(word.replace("{}", str(folder)) for word in words)) == 2
+        said = capsys.readouterr()
+        assert said.out == ""
+        assert said.err.startswith("lo-theory: ")
+        assert said.err.count("\n") == 1
+        assert named in said.err
+        assert sorted(folder.rglob("*")) == before
+
+    return check

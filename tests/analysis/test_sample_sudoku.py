@@ -174,15 +174,8 @@ def bad(tmp_path_factory, write_network):
 
 
 @pytest.mark.parametrize(("words", "named"), NAMED, ids=lambda value: str(value)[:40])
-def test_what_cannot_be_is_one_line(words, named, bad, capsys):
-    before = sorted(bad.rglob("*"))
-    assert run("sudoku", *(word.replace("{}", str(bad)) for word in words)) == 2
-    said = capsys.readouterr()
-    assert said.out == ""
-    assert said.err.startswith("lo-theory: ")
-    assert said.err.count("\n") == 1
-    assert named in said.err
-    assert sorted(bad.rglob("*")) == before
+def test_what_cannot_be_is_one_line(words, named, bad, refused_in_one_line):
+    refused_in_one_line(run, words, named, bad)
 
 
 class TestWords:
