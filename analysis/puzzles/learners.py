@@ -47,7 +47,7 @@ from lo_theory.learning.learners import CausalDenoiser, MaskedDenoiser
 from lo_theory.learning.network import Mlp, NetworkConfig, Positions, Transformer
 from lo_theory.learning.optimizer import OptimizerName
 from lo_theory.learning.patches import PromptPatches
-from lo_theory.learning.prompted import AnswerObjective, ContinuationObjective
+from lo_theory.learning.prompted import AnswerObjective, ContinuationObjective, DeepSupervision
 from lo_theory.learning.training import TrainConfig, train
 from lo_theory.puzzles.candidates import CandidateDenoiser, Reasoning
 
@@ -81,6 +81,8 @@ class PuzzleSetting:
         large: of models called "large"; None: there are none.
         steps: of masked diffusion; autoregressive models take as many as the same number of operations allows.
         batch_size, learning_rate, weight_decay, optimizer: of all, see :class:`TrainConfig`.
+        deep_supervision: weight of the inner layers in the loss of all, see :class:`DeepSupervision`.
+        mask_draws: of masked diffusion, see :class:`AnswerObjective`.
         whole_clues: a network reads each clue of a Zebra puzzle as one patch, see :class:`PromptPatches`.
         pool: number of training puzzles, see :func:`training_rows`.
         boards: puzzles per test set.
@@ -95,6 +97,8 @@ class PuzzleSetting:
     learning_rate: float = 2e-3
     weight_decay: float = 0.1
     optimizer: OptimizerName = "adamw"
+    deep_supervision: float = 0.0
+    mask_draws: int = 1
     whole_clues: bool = False
     pool: int | None = None
     boards: int = 1000
@@ -226,7 +230,9 @@ class PuzzleUnit:
             pool=setting.pool,
             threads=1 if device.type == "cpu" else os.cpu_count() or 1,
         )
-        objective = AnswerObjective() if self.order is None else ContinuationObjective()
+        deep = DeepSupervision(setting.deep_supervision)
+        masked = AnswerObjective(draws=setting.mask_draws, deep=deep)
+        objective = masked if self.order is None else ContinuationObjective(deep)
         training = TrainConfig(
             steps=self.steps,
             learning_rate=setting.learning_rate,

@@ -88,7 +88,7 @@ def stratified_count_masks(batch_size: int, length: int, generator: torch.Genera
     return count_masks(batch_size, length, generator, stratified=True)
 
 
-def answer_masks(answers: Bool[Tensor, "B L"], generator: torch.Generator) -> WeightedMasks:
+def answer_masks(answers: Bool[Tensor, "B L"], generator: torch.Generator, *, draws: int = 1) -> WeightedMasks:
     """:func:`stratified_count_masks` among the answers of each row: n uniform on 1..A, weight A / n.
 
     Rows may differ in their number of answers A: the evenly spread u give n = floor(u A) + 1. A
@@ -97,10 +97,16 @@ def answer_masks(answers: Bool[Tensor, "B L"], generator: torch.Generator) -> We
 
     Args:
         answers: where a token may be masked, on the generator's device.
+        draws: u is the largest of so many uniform ones, so that more is hidden: P(n <= k) = (k / A)^draws. With more
+            than one the weighted sum is no longer the paper's loss.
+    Raises:
+        ValueError: no draw.
     """
     _check_shape(*answers.shape)
+    if draws < 1:
+        raise ValueError(f"draws of the number of masks must be at least 1; got {draws}.")
     totals = answers.sum(dim=1)  # (B,)
-    uniform = _uniform(len(answers), generator, stratified=True)
+    uniform = _uniform(len(answers), generator, stratified=True) ** (1 / draws)
     counts = torch.minimum((uniform * totals).long() + 1, totals)  # 0 where there is no answer
     keys = torch.rand(answers.shape, generator=generator, device=generator.device)
     rank = keys.masked_fill(~answers, math.inf).argsort(dim=1, stable=True).argsort(dim=1)

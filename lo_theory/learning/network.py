@@ -7,6 +7,7 @@ embedding knows V + 2 ids: the tokens, the mask (V) and the pad (V + 1). The hea
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -140,12 +141,29 @@ class Transformer(nn.Module):
             ValueError: the sequences do not have the network's length, or end within a prompt that is read in patches.
             IndexError: an id out of range (CPU; a GPU aborts).
         """
+        *_, x = self._states(tokens)
+        return self._answer(x, tokens.shape[1], where)
+
+    def layer_logits(
+        self, tokens: Int64[Tensor, "B T"], where: Bool[Tensor, "B T"] | None = None
+    ) -> list[Float[Tensor, "*at V"]]:
+        """What the last norm and the head read off after each block, from the first to the last, which is the answer.
+
+        Arguments, shapes and errors are those of :meth:`forward`.
+        """
+        return [self._answer(x, tokens.shape[1], where) for x in self._states(tokens)]
+
+    def _states(self, tokens: Int64[Tensor, "B T"]) -> Iterator[Float[Tensor, "B places W"]]:
+        """What each block passes on."""
         self._check_length(tokens.shape[1])
-        x = self._read(tokens)  # (B, places, W)
+        x = self._read(tokens)
         rotation = None if self.positions is not None else _rotation(self.angles[: x.shape[1]], x)
         for block in self.blocks:
             x = block(x, rotation)
-        x = x[:, self._prompt - tokens.shape[1] :]  # from the first answer on
+            yield x
+
+    def _answer(self, x: Float[Tensor, "B places W"], length: int, where: Tensor | None) -> Float[Tensor, "*at V"]:
+        x = x[:, self._prompt - length :]  # from the first answer on
         if where is not None:
             x = x[where[:, self._prompt :]]  # (M, W)
         logits = functional.linear(_rms_norm(x, self.gain), self.head).float()

@@ -4,6 +4,8 @@
 embeddings, positions, coordinates, patches, head and gains. Muon (Jordan et al. 2024,
 https://kellerjordan.github.io/posts/muon/) moves a matrix by its momentum with all singular values brought near one,
 here scaled so that an entry moves as far as by AdamW (Liu et al. 2025, arXiv 2502.16982): both take one learning rate.
+Weight decay is on all matrices under ``adamw``, on those of the blocks alone under ``muon``: what it is there for is to
+keep the updates, which have one size, from growing small beside the weights, and tokens that are rarely met would fade.
 """
 
 from __future__ import annotations
@@ -80,7 +82,7 @@ def build_optimizers(
     Args:
         rate: learning rate at each step.
         betas: AdamW's.
-        weight_decay: on all matrices; gains are not decayed.
+        weight_decay: on all matrices, under "muon" on those that Muon updates; gains are not decayed.
     Raises:
         ValueError: as :func:`check_optimizer`.
     """
@@ -90,7 +92,7 @@ def build_optimizers(
         return (_adamw(weights, rate, betas, weight_decay),)
     matrices = {key: weight for key, weight in weights.items() if key.startswith("blocks.") and weight.ndim == 2}
     others = {key: weight for key, weight in weights.items() if key not in matrices}
-    return (_muon(matrices, rate, weight_decay), _adamw(others, rate, betas, weight_decay))
+    return (_muon(matrices, rate, weight_decay), _adamw(others, rate, betas, weight_decay=0.0))
 
 
 def update_weights(optimizers: Sequence[WeightOptimizer], step: int) -> None:

@@ -9,6 +9,8 @@ cost a synchronisation.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +22,8 @@ from torch.nn import functional
 from lo_theory.learning.masking import WeightedMasks, answer_masks
 from lo_theory.learning.network import NetworkConfig, Transformer
 from lo_theory.learning.objective import Reduction, require_both_ways, shift_right
+
+_FEWEST_LAYERS = 3  # for one between the first and the last
 
 
 def split_given(rows: Int64[Tensor, "B L"]) -> tuple[Int64[Tensor, "B L"], Bool[Tensor, "B L"]]:
@@ -40,6 +44,55 @@ def per_answer(cross_entropy: Float[Tensor, " M"], masks: WeightedMasks) -> Floa
 
 
 @dataclass(frozen=True)
+class DeepSupervision:
+    """The inner layers are asked too (Lee et al. 2015, arXiv 1409.5185), through the head of the last one.
+
+    The loss is that of the last layer plus ``weight`` times the mean of those of the inner ones. The first is left out:
+    it has read the prompt once and cannot have followed anything from it. What is trained is the same posterior,
+    earlier; a network that reasons in steps is told at each whether it is on the way.
+
+    Cost: a head per inner layer, 1 to 2% of the operations of the small networks here; :mod:`lo_theory.learning.flops`
+    does not count it.
+
+    Attributes:
+        weight: of the inner layers; 0: they are not asked.
+    Raises:
+        ValueError: a negative weight.
+    """
+
+    weight: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.weight < math.inf:
+            raise ValueError(f"the weight of the inner layers must be finite and at least 0; got {self.weight}.")
+
+    def check(self, network: NetworkConfig) -> None:
+        """Raise ValueError if the inner layers shall be asked and there are none."""
+        if self.weight and network.layers < _FEWEST_LAYERS:
+            raise ValueError(
+                f"deep supervision asks the layers between the first and the last; the network has {network.layers}. "
+                f"Take {_FEWEST_LAYERS} or more, or weight 0."
+            )
+
+    def loss(
+        self,
+        network: Transformer,
+        inputs: Int64[Tensor, "B L"],
+        where: Bool[Tensor, "B L"],
+        loss: Callable[[Float[Tensor, "M V"]], Float[Tensor, ""]],
+    ) -> Float[Tensor, ""]:
+        """``loss`` of the logits at the selected positions, of the last layer and of the inner ones."""
+        if not self.weight:
+            return loss(network(inputs, where))
+        _, *inner, last = network.layer_logits(inputs, where)
+        return loss(last) + self.weight * torch.stack([loss(logits) for logits in inner]).mean()
+
+    def to_json(self) -> dict[str, Any]:
+        """The weight, if there is one."""
+        return {"deep_supervision": self.weight} if self.weight else {}
+
+
+@dataclass(frozen=True)
 class AnswerObjective:
     """Masked diffusion on the answers: hide some of them at random, predict those from the prompt and the rest.
 
@@ -48,10 +101,21 @@ class AnswerObjective:
 
     Attributes:
         reduction: :func:`per_answer`, or :func:`~lo_theory.learning.objective.likelihood`, whose expectation bounds
-            -log p(answers | prompt).
+            -log p(answers | prompt) if ``draws`` is 1.
+        draws: n is the largest of so many uniform draws. With few answers hidden a puzzle is easy, and teaches little;
+            the minimiser over all functions is the same posterior.
+        deep: whether inner layers are asked too.
+    Raises:
+        ValueError: no draw.
     """
 
     reduction: Reduction = per_answer
+    draws: int = 1
+    deep: DeepSupervision = DeepSupervision()
+
+    def __post_init__(self) -> None:
+        if self.draws < 1:
+            raise ValueError(f"draws of the number of masks must be at least 1; got {self.draws}.")
 
     @property
     def causal(self) -> bool:
@@ -59,21 +123,28 @@ class AnswerObjective:
         return False
 
     def check(self, network: NetworkConfig) -> None:
-        """Raise ValueError if the network is causal."""
+        """Raise ValueError if the network is causal, or has no inner layers to be asked."""
         require_both_ways(network)
+        self.deep.check(network)
 
     def loss(
         self, network: Transformer, rows: Int64[Tensor, "B L"], generator: torch.Generator, *, progress: float = 1.0
     ) -> Float[Tensor, ""]:
         """The reduced cross-entropy at the masked answers, in nats per sequence; the same throughout the training."""
         tokens, given = split_given(rows)
-        masks = answer_masks(~given.to(generator.device), generator).to(rows.device)
-        logits = network(tokens.masked_fill(masks.hidden, network.config.mask_id), masks.hidden)  # (M, V)
-        return self.reduction(functional.cross_entropy(logits, tokens[masks.hidden], reduction="none"), masks)
+        masks = answer_masks(~given.to(generator.device), generator, draws=self.draws).to(rows.device)
+        asked = tokens[masks.hidden]  # (M,)
+        return self.deep.loss(
+            network,
+            tokens.masked_fill(masks.hidden, network.config.mask_id),
+            masks.hidden,
+            lambda logits: self.reduction(functional.cross_entropy(logits, asked, reduction="none"), masks),
+        )
 
     def to_json(self) -> dict[str, Any]:
-        """The name of the reduction."""
-        return {"objective": "answer", "reduction": self.reduction.__name__}
+        """The name of the reduction, and what else is not as usual."""
+        several = {} if self.draws == 1 else {"draws": self.draws}
+        return {"objective": "answer", "reduction": self.reduction.__name__, **several, **self.deep.to_json()}
 
 
 @dataclass(frozen=True)
@@ -83,7 +154,12 @@ class ContinuationObjective:
     The input is the mask as start symbol, then all but the last token. The first answer is trained like the others: in
     the code published for Sudoku (Shah et al. 2024) the loss begins one token late, so that the row number of the first
     empty cell is asked for at evaluation but never learnt.
+
+    Attributes:
+        deep: whether inner layers are asked too.
     """
+
+    deep: DeepSupervision = DeepSupervision()
 
     @property
     def causal(self) -> bool:
@@ -91,18 +167,24 @@ class ContinuationObjective:
         return True
 
     def check(self, network: NetworkConfig) -> None:
-        """Raise ValueError if the network is bidirectional."""
+        """Raise ValueError if the network is bidirectional, or has no inner layers to be asked."""
         if not network.causal:
             raise ValueError("an ARM is a causal network; build it with NetworkConfig(causal=True).")
+        self.deep.check(network)
 
     def loss(
         self, network: Transformer, rows: Int64[Tensor, "B L"], generator: torch.Generator, *, progress: float = 1.0
     ) -> Float[Tensor, ""]:
         """-log p(answers | prompt), averaged over rows; deterministic, and the same throughout the training."""
         tokens, given = split_given(rows)
-        logits = network(shift_right(tokens, network.config.mask_id), ~given)  # (M, V)
-        return functional.cross_entropy(logits, tokens[~given], reduction="sum") / len(rows)
+        asked = tokens[~given]  # (M,)
+        return self.deep.loss(
+            network,
+            shift_right(tokens, network.config.mask_id),
+            ~given,
+            lambda logits: functional.cross_entropy(logits, asked, reduction="sum") / len(rows),
+        )
 
     def to_json(self) -> dict[str, Any]:
-        """The name; there is nothing to choose."""
-        return {"objective": "continuation"}
+        """The name, and what is not as usual."""
+        return {"objective": "continuation", **self.deep.to_json()}

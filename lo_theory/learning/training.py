@@ -53,7 +53,7 @@ class TrainConfig:
         steps: updates in all.
         learning_rate: peak; the last step has ``min_ratio`` of it.
         warmup: share of the steps that the learning rate takes to reach its peak.
-        weight_decay: on matrices; not on gains.
+        weight_decay: on matrices, not on gains; with ``muon`` on the matrices inside the blocks alone.
         betas: AdamW's.
         clip: largest norm of the gradient of the loss in nats per *token*.
         seed: of masks and other randomness of the loss; neither of the rows nor of the initial weights.

@@ -119,14 +119,23 @@ def test_muon_has_the_matrices_of_the_blocks_and_nothing_else(kind):
     muon, adamw = optimizers_of(network)
     matrices = ("qkv", "attention_out", "mlp_in", "mlp_out")
     assert sorted(muon.names) == sorted(f"blocks.{block}.{name}" for block in range(2) for name in matrices)
-    weights = dict(network.named_parameters())
     left = {key.split(".")[-1] for key in adamw.names}
     assert {"embedding", "head", "gain", "attention_gain", "mlp_gain"} <= left
     assert any(key.startswith("coordinates.") for key in adamw.names) == (kind == "grid")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_weight_decay_is_on_all_matrices_or_on_those_that_muon_has(kind):
+    network = build(**KINDS[kind])
+    weights = dict(network.named_parameters())
+    (adamw,) = optimizers_of(network, "adamw")
     decayed, others = (group["params"] for group in adamw.optimizer.param_groups)
     assert {id(w) for w in decayed} == {id(weights[key]) for key in adamw.names if weights[key].ndim == 2}
-    assert [group["weight_decay"] for group in adamw.optimizer.param_groups] == [DECAY, 0.0]
     assert all(weight.ndim == 1 for weight in others)
+    assert [group["weight_decay"] for group in adamw.optimizer.param_groups] == [DECAY, 0.0]
+    muon, rest = optimizers_of(network, "muon")
+    assert {group["weight_decay"] for group in muon.optimizer.param_groups} == {DECAY}
+    assert {group["weight_decay"] for group in rest.optimizer.param_groups} == {0.0}
 
 
 def test_learning_rate_rises_to_the_peak_and_falls_to_the_floor():
@@ -173,9 +182,20 @@ def test_steps_are_those_of_the_two_papers(hidden, seed):
         expected = muon_by_hand(start[name], [gradient[name] for gradient in gradients])
         assert mismatch(found[name], expected, start[name]) < 0.07
     for name in adamw.names:
+        expected = adamw_by_hand(start[name], [gradient[name] for gradient in gradients], decay=0.0)
+        assert mismatch(found[name], expected, start[name]) < 1e-4
+
+
+@settings(max_examples=10)
+@given(seed=st.integers(0, 10_000))
+def test_adamw_alone_decays_all_matrices(seed):
+    network, rng = build(seed, layers=1), np.random.default_rng(seed)
+    start, gradients = as_numpy(network), random_gradients(network, rng, steps=3)
+    follow(network, optimizers_of(network, "adamw"), gradients)
+    for name, found in as_numpy(network).items():
         decay = DECAY if start[name].ndim == 2 else 0.0
         expected = adamw_by_hand(start[name], [gradient[name] for gradient in gradients], decay)
-        assert mismatch(found[name], expected, start[name]) < 1e-4
+        assert mismatch(found, expected, start[name]) < 1e-4
 
 
 @pytest.mark.parametrize("wrong", [{"nesterov": False}, {"decay": 0.0}], ids=str)

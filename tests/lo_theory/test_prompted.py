@@ -149,6 +149,28 @@ def test_rows_of_different_prompts_share_the_spread():
     assert torch.bincount(answer_masks(answers, generator()).hidden.sum(1)).tolist() == [0, 4, 4]
 
 
+@given(answers=st.integers(1, 5), draws=st.integers(1, 6), batch_size=st.integers(1, 64), seed=st.integers(0, 10**6))
+def test_the_largest_of_several_draws_hides_more(answers, draws, batch_size, seed):
+    """Evenly spread u: of B rows B (k / A)^draws hide at most k, within one row."""
+    masks = answer_masks(torch.ones(batch_size, answers, dtype=torch.bool), generator(seed), draws=draws)
+    counts = masks.hidden.sum(dim=1).numpy()
+    for k in range(answers + 1):
+        assert abs((counts <= k).sum() - batch_size * (k / answers) ** draws) < 1 + 1e-6
+    np.testing.assert_allclose(masks.weight.numpy() * counts, answers, rtol=1e-6)
+
+
+def test_another_number_of_draws_would_be_noticed():
+    counts = answer_masks(torch.ones(64, 5, dtype=torch.bool), generator(), draws=2).hidden.sum(dim=1)
+    assert abs(int((counts <= 2).sum()) - 64 * (2 / 5) ** 3) > 2
+
+
+def test_a_number_of_masks_takes_a_draw():
+    with pytest.raises(ValueError, match="at least 1; got 0"):
+        answer_masks(torch.ones(2, 3, dtype=torch.bool), generator(), draws=0)
+    with pytest.raises(ValueError, match="at least 1; got 0"):
+        AnswerObjective(draws=0)
+
+
 def test_answer_loss_has_the_expectation_of_the_paper_on_the_answers():
     network, draws = build(), generator()
     exact = np.mean([loss_over_subproblems(network, row) for row in ROWS])
@@ -247,6 +269,7 @@ def test_objectives_describe_themselves_and_refuse_the_wrong_network():
     assert all(isinstance(objective, Objective) for objective in OBJECTIVES.values())
     assert AnswerObjective().to_json() == {"objective": "answer", "reduction": "per_answer"}
     assert AnswerObjective(likelihood).to_json() == {"objective": "answer", "reduction": "likelihood"}
+    assert AnswerObjective(draws=4).to_json() == {"objective": "answer", "reduction": "per_answer", "draws": 4}
     assert ContinuationObjective().to_json() == {"objective": "continuation"}
     with pytest.raises(ValueError, match="causal=False"):
         AnswerObjective().check(build(causal=True).config)
