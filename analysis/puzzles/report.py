@@ -21,6 +21,7 @@ from analysis.report import Check, FigureItem, Report, Section, TableItem, show,
 from analysis.rows import Row, combine_seeds, mean_calls
 from analysis.scales import ScaleName
 from analysis.store import StoredUnit
+from generators.zebra.human import STRATEGY_NAMES
 
 _TITLES: dict[Table, str] = {
     "table2": "Table 2: Sudoku, decoded in an order of the model's own",
@@ -195,7 +196,19 @@ def _caveats(chosen: PuzzleScale) -> list[str]:
             "Clues take four tokens here instead of ten or more"
             + (", are read as one position each" if chosen.setting.whole_clues else "")
             + (", and answers say the house of each value" if chosen.problem.asks == "house" else "")
-            + f"; all learners alike, trained with {_OPTIMIZERS[chosen.setting.optimizer]}."
+            + f"; all learners alike, trained with {_OPTIMIZERS[chosen.setting.optimizer]}"
+            + (", their inner layers asked too." if chosen.setting.deep_supervision else ".")
+        )
+    if chosen.setting.mask_draws > 1:
+        caveats.append(
+            f"Masked diffusion hides more answers than the paper's uniform number: the largest of "
+            f"{chosen.setting.mask_draws} uniform draws."
+        )
+    hard = chosen.problem.hard
+    if isinstance(chosen.problem, ZebraProblem) and hard is not None and hard[1] <= chosen.problem.levels[1]:
+        caveats.append(
+            f"The hard Zebras are those of the training law whose hardest step is {STRATEGY_NAMES[hard[0]]} or harder, "
+            "not puzzles beyond it."
         )
     return caveats
 

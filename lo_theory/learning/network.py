@@ -108,7 +108,8 @@ class Transformer(nn.Module):
     Matrices start at N(0, 1/fan_in), those that write to the residual stream a factor sqrt(2 layers) smaller;
     embeddings at N(0, 1), so that the first layers read tokens at the scale RMSNorm gives them anyway; the head at
     zero: the untrained network answers uniformly. Embeddings of coordinates and of patches are drawn last, so the other
-    weights do not depend on whether there are any.
+    weights do not depend on whether there are any; but learned positions of patches start at zero, as a prompt is first
+    of all a set of records.
     """
 
     def __init__(self, config: NetworkConfig, generator: torch.Generator) -> None:
@@ -126,6 +127,9 @@ class Transformer(nn.Module):
         self.coordinates = None if grid is None else CoordinateEmbedding(grid, config.width, config.causal, generator)
         cut = config.patches
         self.patches = None if cut is None else PatchEmbedding(cut, config.vocabulary + 2, config.width, generator)
+        if cut is not None and self.positions is not None:
+            with torch.no_grad():
+                self.positions[int(config.causal) :][: cut.number] = 0.0
 
     def forward(self, tokens: Int64[Tensor, "B T"], where: Bool[Tensor, "B T"] | None = None) -> Float[Tensor, "*at V"]:
         """Float32 logits over the V tokens, at every position or only at the selected ones.

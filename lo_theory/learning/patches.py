@@ -50,13 +50,12 @@ class PromptPatches:
 
 
 class PatchEmbedding(nn.Module):
-    """The sum of the embeddings of a patch's tokens, drawn from ``generator`` so that it starts at N(0, 1)."""
+    """The sum of the embeddings of a patch's tokens, each drawn from ``generator`` at N(0, 1) as those of other tokens."""
 
     def __init__(self, patches: PromptPatches, vocabulary: int, width: int, generator: torch.Generator) -> None:
         super().__init__()
         self.patches = patches
-        drawn = torch.randn(patches.size, vocabulary, width, generator=generator)
-        self.tables = nn.Parameter(drawn * patches.size**-0.5)
+        self.tables = nn.Parameter(torch.randn(patches.size, vocabulary, width, generator=generator))
         self.offsets: Tensor
         self.register_buffer("offsets", torch.arange(patches.size) * vocabulary, persistent=False)
 

@@ -77,11 +77,18 @@ def test_a_patch_is_the_sum_of_its_tokens_embeddings(seed, size):
             torch.testing.assert_close(found[row, patch], torch.stack(parts).sum(dim=0))
 
 
-def test_a_patch_starts_at_the_scale_of_a_token():
+def test_the_tokens_of_a_patch_start_at_the_scale_of_others():
     """Standard deviation 1: of 4 * 7 * 4096 independent values, five standard errors are 0.011 (p below 1e-6)."""
     embedding = PatchEmbedding(PromptPatches(tokens=4, size=4), 7, 4096, torch.Generator().manual_seed(0))
-    vectors = embedding(torch.arange(7)[:, None].expand(7, 4))
-    assert abs(float(vectors.detach().std()) - 1) < 5 / math.sqrt(2 * 7 * 4096)
+    assert abs(float(embedding.tables.detach().std()) - 1) < 5 / math.sqrt(2 * 4 * 7 * 4096)
+
+
+@pytest.mark.parametrize("causal", [False, True])
+def test_patches_start_as_a_set_and_everything_else_with_positions(causal):
+    positions = build(2, causal=causal).positions
+    assert positions is not None
+    unplaced = (positions == 0).all(dim=1).nonzero().squeeze(1)
+    assert unplaced.tolist() == [int(causal) + i for i in range(PROMPT // 2)]
 
 
 @pytest.mark.parametrize("kind", KINDS)
