@@ -50,7 +50,7 @@ class PromptPatches:
 
 
 class PatchEmbedding(nn.Module):
-    """The sum of the embeddings of a patch's tokens, each drawn from ``generator`` at N(0, 1) as those of other tokens."""
+    """The sum of the embeddings of a patch's tokens, each drawn from ``generator`` at N(0, 1), as other tokens'."""
 
     def __init__(self, patches: PromptPatches, vocabulary: int, width: int, generator: torch.Generator) -> None:
         super().__init__()
