@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from lo_theory.learning.network import NetworkConfig, Transformer
     from lo_theory.learning.objective import AutoregressiveObjective, Curriculum, MaskedObjective
     from lo_theory.learning.patches import PromptPatches
-    from lo_theory.learning.prompted import AnswerObjective, ContinuationObjective
+    from lo_theory.learning.prompted import AnswerObjective, ContinuationObjective, DeepSupervision
     from lo_theory.learning.source import FixedRows, FreshRows
     from lo_theory.learning.training import TrainConfig, TrainingDiverged, train
     from lo_theory.likelihood import chain_nll, entropy_gap, exact_nelbo, monte_carlo_nelbo
@@ -68,6 +68,7 @@ _HOME = {
     "ContinuationObjective": "learning.prompted",
     "Curriculum": "learning.objective",
     "Decoder": "samplers.decoder",
+    "DeepSupervision": "learning.prompted",
     "Denoiser": "denoiser",
     "EliminatedPosterior": "posteriors.elimination",
     "Ensemble": "phases.ensemble",
@@ -134,6 +135,7 @@ __all__ = [
     "ContinuationObjective",
     "Curriculum",
     "Decoder",
+    "DeepSupervision",
     "Denoiser",
     "EliminatedPosterior",
     "Ensemble",

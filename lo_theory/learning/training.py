@@ -39,7 +39,7 @@ from lo_theory.learning.source import RowSource
 CHECKPOINT_NAME = "checkpoint.safetensors"
 LOG_NAME = "log.jsonl"
 _FREE_TO_CHANGE = {"log_every", "checkpoint_every"}
-_UNNAMED = {"optimizer": "adamw"}  # by TrainConfig.to_json
+_UNNAMED = {"optimizer": "adamw", "decayed": "all"}  # by TrainConfig.to_json
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,11 +103,15 @@ class TrainConfig:
         return warmup_cosine(step, steps=self.steps, warmup=warmup, peak=self.learning_rate, min_ratio=self.min_ratio)
 
     def to_json(self) -> dict[str, Any]:
-        """The fields, as plain JSON values; without the optimizer if it is AdamW, as before there was a choice."""
+        """The fields, as plain JSON values; without the optimizer if it is AdamW, as before there was a choice.
+
+        With Muon also what is decayed: runs from before it was the blocks alone are other runs.
+        """
         form = dataclasses.asdict(self) | {"betas": list(self.betas)}
         if self.optimizer == "adamw":
             del form["optimizer"]
-        return form
+            return form
+        return form | {"decayed": "blocks"}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from lo_theory.learning.checkpoint import load_checkpoint, load_network, network_tensors
+from lo_theory.learning.checkpoint import load_checkpoint, load_network, network_tensors, save_checkpoint
 from lo_theory.learning.flops import training_flops
 from lo_theory.learning.masking import count_masks
 from lo_theory.learning.network import NetworkConfig, Transformer
@@ -172,7 +172,7 @@ def test_muon_remembers_a_momentum_of_each_matrix_in_the_blocks(tmp_path):
     state = {name for name in checkpoint.tensors if name.startswith("optimizer.")}
     assert state == {f"optimizer.{name}.{key}" for name in weights for key in keys[name]}
     assert all(checkpoint.tensors[f"optimizer.{n}.momentum_buffer"].shape == weights[n].shape for n in matrices)
-    assert checkpoint.training == CONFIG.to_json() | {"optimizer": "muon"}
+    assert checkpoint.training == CONFIG.to_json() | {"optimizer": "muon", "decayed": "blocks"}
 
 
 def test_logging_more_often_changes_nothing(tmp_path):
@@ -304,6 +304,17 @@ def test_another_optimizer_is_another_run(tmp_path, first, second, message):
     with pytest.raises(ValueError, match=message):
         train(build(), MaskedObjective(), FRESH, second, directory=tmp_path)
     assert (tmp_path / CHECKPOINT_NAME).read_bytes() == before
+
+
+def test_a_muon_run_that_decayed_all_matrices_is_not_resumed(tmp_path):
+    train(build(), MaskedObjective(), FRESH, MUON, directory=tmp_path)
+    path = tmp_path / CHECKPOINT_NAME
+    made = load_checkpoint(path)
+    said = {name: value for name, value in made.training.items() if name != "decayed"}  # as files from before say
+    save_checkpoint(path, dataclasses.replace(made, training=said))
+    with pytest.raises(ValueError, match=r"decayed='all', this one 'blocks'\. Choose"):
+        train(build(), MaskedObjective(), FRESH, MUON, directory=tmp_path)
+    load_network(path)  # its network can be used all the same
 
 
 def test_a_finished_run_is_returned_and_can_be_replaced(tmp_path):
