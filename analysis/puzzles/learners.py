@@ -80,7 +80,7 @@ class PuzzleSetting:
         shape: of masked diffusion and of autoregressive models of equal size.
         large: of models called "large"; None: there are none.
         steps: of masked diffusion; autoregressive models take as many as the same number of operations allows.
-        batch_size, learning_rate, min_ratio, weight_decay, optimizer: of all, see :class:`TrainConfig`.
+        batch_size, learning_rate, min_ratio, clip, weight_decay, optimizer: of all, see :class:`TrainConfig`.
         deep_supervision: weight of the inner layers in the loss of all, see :class:`DeepSupervision`.
         mask_draws: of masked diffusion, see :class:`AnswerObjective`.
         whole_clues: a network reads each clue of a Zebra puzzle as one patch, see :class:`PromptPatches`.
@@ -96,6 +96,7 @@ class PuzzleSetting:
     batch_size: int = 64
     learning_rate: float = 2e-3
     min_ratio: float = 0.1
+    clip: float = 1.0
     weight_decay: float = 0.1
     optimizer: OptimizerName = "adamw"
     deep_supervision: float = 0.0
@@ -238,6 +239,7 @@ class PuzzleUnit:
             steps=self.steps,
             learning_rate=setting.learning_rate,
             min_ratio=setting.min_ratio,
+            clip=setting.clip,
             weight_decay=setting.weight_decay,
             optimizer=setting.optimizer,
             seed=self.seed,
