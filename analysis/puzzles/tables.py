@@ -68,8 +68,8 @@ def _zebra_setting(shape: Shape, *, steps: int, calls: tuple[int, ...]) -> Puzzl
     """What small networks need to learn to read clues: whole clues, Muon, inner layers asked, most answers hidden.
 
     Weights remember the last 1 / (learning rate x weight decay) steps; that is a fifth of the training here, however
-    long it is (after Wang and Aitchison 2024, arXiv 2405.13698). Gradients are cut at 1 per answer, 0.2 per token of rows
-    of which a fifth are answers.
+    long it is (after Wang and Aitchison 2024, arXiv 2405.13698). A fifth of the tokens of 3 houses are answers, so
+    gradients are cut at 1 per answer.
     """
     return PuzzleSetting(
         shape=shape,
