@@ -88,6 +88,12 @@ def stratified_count_masks(batch_size: int, length: int, generator: torch.Genera
     return count_masks(batch_size, length, generator, stratified=True)
 
 
+def check_draws(draws: int) -> None:
+    """Raise ValueError if the number of masks of :func:`answer_masks` is the largest of no draw at all."""
+    if draws < 1:
+        raise ValueError(f"draws of the number of masks must be at least 1; got {draws}.")
+
+
 def answer_masks(answers: Bool[Tensor, "B L"], generator: torch.Generator, *, draws: int = 1) -> WeightedMasks:
     """:func:`stratified_count_masks` among the answers of each row: n uniform on 1..A, weight A / n.
 
@@ -103,8 +109,7 @@ def answer_masks(answers: Bool[Tensor, "B L"], generator: torch.Generator, *, dr
         ValueError: no draw.
     """
     _check_shape(*answers.shape)
-    if draws < 1:
-        raise ValueError(f"draws of the number of masks must be at least 1; got {draws}.")
+    check_draws(draws)
     totals = answers.sum(dim=1)  # (B,)
     uniform = _uniform(len(answers), generator, stratified=True) ** (1 / draws)
     counts = torch.minimum((uniform * totals).long() + 1, totals)  # 0 where there is no answer

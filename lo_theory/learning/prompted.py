@@ -19,7 +19,7 @@ from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 from torch.nn import functional
 
-from lo_theory.learning.masking import WeightedMasks, answer_masks
+from lo_theory.learning.masking import WeightedMasks, answer_masks, check_draws
 from lo_theory.learning.network import NetworkConfig, Transformer
 from lo_theory.learning.objective import Reduction, require_both_ways, shift_right
 
@@ -114,8 +114,7 @@ class AnswerObjective:
     deep: DeepSupervision = DeepSupervision()
 
     def __post_init__(self) -> None:
-        if self.draws < 1:
-            raise ValueError(f"draws of the number of masks must be at least 1; got {self.draws}.")
+        check_draws(self.draws)
 
     @property
     def causal(self) -> bool:
