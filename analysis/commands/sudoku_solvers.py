@@ -105,7 +105,8 @@ def network_solver(model: Path, device: torch.device | None = None) -> SudokuSol
         )
     source = SudokuSource(side=size.side)
     if config.causal:
-        return SudokuSolver("network", "arm", SudokuTriples(source), CausalDenoiser(network, np.arange(config.length)))
+        denoiser = CausalDenoiser(network, np.arange(config.length), remembers=True)
+        return SudokuSolver("network", "arm", SudokuTriples(source), denoiser)
     return SudokuSolver("network", "mdm", SudokuCells(source), MaskedDenoiser(network, everywhere=True))
 
 

@@ -103,4 +103,4 @@ def load_model(directory: Path) -> TrainedModel:
     if not network.config.causal:
         return TrainedModel(MaskedDenoiser(network), distribution, None)
     order = array_from_json(checkpoint.objective["order"])
-    return TrainedModel(CausalDenoiser(network, order), distribution, order)
+    return TrainedModel(CausalDenoiser(network, order, remembers=True), distribution, order)

@@ -21,7 +21,7 @@ from analysis.paper_numbers import LARGE
 from analysis.planning.table1_rules import SamplingRule
 from analysis.puzzles.answering import PadsBehind, answer
 from analysis.puzzles.judging import puzzle_rows
-from analysis.puzzles.problems import Boards, Form, SudokuBoards, SudokuProblem, ZebraBoards, ZebraProblem
+from analysis.puzzles.problems import Boards, Form, Levels, SudokuBoards, SudokuProblem, ZebraBoards, ZebraProblem
 from analysis.puzzles.reasoning_order import availability_rows, control_rows, order_control_rows, order_rows
 from analysis.puzzles.rules import (
     MARGIN,
@@ -86,6 +86,8 @@ class PuzzleSetting:
         whole_clues: a network reads each clue of a Zebra puzzle as one patch, see :class:`PromptPatches`.
         pool: number of training puzzles, see :func:`training_rows`.
         boards: puzzles per test set.
+        paper_boards: as many for the paper's three rules, one cell per call, where intervals shall come apart; None:
+            as for the others.
         calls: budgets of network calls for the rules that keep one.
         rules: "all" of the suite, or the "paper"'s three.
     """
@@ -104,6 +106,7 @@ class PuzzleSetting:
     whole_clues: bool = False
     pool: int | None = None
     boards: int = 1000
+    paper_boards: int | None = None
     calls: tuple[int, ...] = ()
     rules: Literal["all", "paper"] = "all"
 
@@ -161,19 +164,24 @@ class PuzzleUnit:
         form = self.problem.form(self.order)
         denoiser = self._denoiser(form, directory, device)
         for name, levels in self.problem.tests.items():
-            boards = self.problem.boards(levels, derived_seed(_TEST, self.seed), self.setting.boards)
+            some, many = self._boards(levels, self.setting.boards), self._boards(levels, self.setting.paper_boards)
             about = Subject(
                 distribution=name,
                 fingerprint=fingerprint({"problem": dataclasses.asdict(self.problem), "levels": list(levels)}),
                 model=self.model,
                 seed=None if self.model in _REASONERS else self.seed,
             )
-            solver = boards.solver_order() if self.order is None else None
-            for rule in self._rules(form, boards):
-                yield from self._tested(denoiser, form, boards, rule, about, solver)
-            if isinstance(boards, SudokuBoards) and self.model == SINGLES:
+            solver = many.solver_order() if self.order is None else None
+            for rule in self._rules(form, some):
+                close = _is_papers(rule)
+                yield from self._tested(denoiser, form, many if close else some, rule, about, solver if close else None)
+            if isinstance(many, SudokuBoards) and self.model == SINGLES:
                 rng = np.random.default_rng(derived_seed(_DECODE, self.seed))
-                yield from control_rows(boards.puzzles, boards.solutions, rng, about=about)
+                yield from control_rows(many.puzzles, many.solutions, rng, about=about)
+
+    def _boards(self, levels: Levels, number: int | None) -> Boards:
+        """The first ones are the same, whatever the number."""
+        return self.problem.boards(levels, derived_seed(_TEST, self.seed), number or self.setting.boards)
 
     def _tested(
         self,
@@ -189,7 +197,7 @@ class PuzzleUnit:
         yield from puzzle_rows(
             judged, about=about, decoder=rule.name, calls=answered.calls, swept=rule.swept, at=rule.at
         )
-        if solver is None or rule.swept != ONE_EACH or rule.name not in PAPERS:
+        if solver is None:
             return
         solved = judged.solved
         if isinstance(boards, ZebraBoards) and (self.model, rule.name) == (MDM, MARGIN):  # once: no reasoner brings it
@@ -209,7 +217,7 @@ class PuzzleUnit:
             return [own_order_rule()]
         most = int((boards.prompt(form, 0, len(boards)) == form.vocabulary).sum(axis=1).max())
         if self.model in _REASONERS or self.setting.rules == "paper":
-            return [rule for rule in one_cell_rules(most) if rule.name in PAPERS]
+            return [rule for rule in one_cell_rules(most) if _is_papers(rule)]
         budgets = [rule for calls in self.setting.calls for rule in budgeted_rules(calls)]
         return [*one_cell_rules(most), *budgets, *adaptive_rules()]
 
@@ -219,7 +227,7 @@ class PuzzleUnit:
         network = self._trained(form, directory, device)
         if self.order is None:
             return MaskedDenoiser(network, everywhere=True)
-        return PadsBehind(CausalDenoiser(network, np.arange(form.length)))
+        return PadsBehind(CausalDenoiser(network, np.arange(form.length), remembers=True))
 
     def _trained(self, form: Form, directory: Path, device: torch.device) -> Transformer:
         """A run that was stopped goes on from its last checkpoint, below ``directory / "training"``."""
@@ -290,3 +298,8 @@ class PuzzleUnit:
     def _plain(self) -> str:
         """The learner without what is added to it."""
         return self.model.removesuffix(LONG).removesuffix(LARGE).removesuffix(GRID)
+
+
+def _is_papers(rule: SamplingRule) -> bool:
+    """One of the three rules of the paper's tables, one cell per call."""
+    return rule.swept == ONE_EACH and rule.name in PAPERS

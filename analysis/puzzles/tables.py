@@ -64,7 +64,9 @@ _NINETEEN_MILLION = Shape(layers=8, width=384, heads=6, hidden=1536, mlp="swiglu
 _FORTY_TWO_MILLION = Shape(layers=8, width=576, heads=8, hidden=3456)
 
 
-def _zebra_setting(shape: Shape, *, steps: int, calls: tuple[int, ...]) -> PuzzleSetting:
+def _zebra_setting(
+    shape: Shape, *, steps: int, calls: tuple[int, ...], paper_boards: int | None = None
+) -> PuzzleSetting:
     """What small networks need to learn to read clues: whole clues, Muon, inner layers asked, most answers hidden.
 
     Weights remember the last 1 / (learning rate x weight decay) steps; that is a fifth of the training here, however
@@ -74,6 +76,7 @@ def _zebra_setting(shape: Shape, *, steps: int, calls: tuple[int, ...]) -> Puzzl
     return PuzzleSetting(
         shape=shape,
         steps=steps,
+        paper_boards=paper_boards,
         calls=calls,
         learning_rate=_ZEBRA_RATE,
         min_ratio=0.02,
@@ -128,7 +131,7 @@ SCALES: dict[Table, dict[ScaleName, PuzzleScale]] = {
             problem=ZebraProblem(
                 houses=(3, 3), attributes=(3, 3), hard=(5, 5), most_tokens=64, compact=True, asks="house"
             ),
-            setting=_zebra_setting(_ZEBRA_THREE, steps=6000, calls=(3, 5)),
+            setting=_zebra_setting(_ZEBRA_THREE, steps=7200, calls=(3, 5), paper_boards=4000),
             models=(MDM, ARM_SOLVER, ARM_FIXED),
             seeds=1,
         ),

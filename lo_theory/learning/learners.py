@@ -51,17 +51,21 @@ class CausalDenoiser:
     Args:
         network: causal, trained with ``AutoregressiveObjective(order)``.
         order: (L,) integers, ``order[t]`` is the position revealed at step t.
+        remembers: keep what was read from one call to the next, so that a sequence costs about one pass and not one per
+            token; for weights that do not change, and not for several threads. Answers are the same but for rounding.
+            Memory as :class:`~lo_theory.learning.key_value_cache.KeyValueCache` says.
     Raises:
         ValueError: the network is bidirectional, or ``order`` no permutation of its length.
     """
 
-    def __init__(self, network: Transformer, order: Integer[np.ndarray, " L"]) -> None:
+    def __init__(self, network: Transformer, order: Integer[np.ndarray, " L"], *, remembers: bool = False) -> None:
         if not network.config.causal:
             raise ValueError("CausalDenoiser needs a causal network; for a bidirectional one use MaskedDenoiser.")
         self.network = network
         self.length, self.vocabulary = network.config.length, network.config.vocabulary
         self.order = check_order(order, self.length)
         self._index = torch.from_numpy(self.order)
+        self._cache = network.cache() if remembers else None
 
     @torch.no_grad()
     def __call__(self, tokens: Int64[Tensor, "B L"]) -> Float[Tensor, "B L V"]:
@@ -81,8 +85,7 @@ class CausalDenoiser:
         steps = visible[rows]
         read = int(steps.max()) + 1  # later inputs cannot matter
         inputs = shift_right(permuted[rows], self.vocabulary)[:, :read]
-        log_probs = self._log_probs(inputs)[torch.arange(len(rows)), steps.to(_device(self.network))]
-        answers[rows, self._index.to(tokens.device)[steps]] = log_probs.to(tokens.device)
+        answers[rows, self._index.to(tokens.device)[steps]] = self._next_log_probs(inputs, steps).to(tokens.device)
         return answers
 
     @torch.no_grad()
@@ -100,6 +103,13 @@ class CausalDenoiser:
         permuted = rows[:, self._index.to(rows.device)].to(_device(self.network))
         log_probs = self._log_probs(shift_right(permuted, self.vocabulary))
         return log_probs.gather(2, permuted[..., None]).squeeze(2).to(rows.device)
+
+    def _next_log_probs(self, inputs: Int64[Tensor, "B T"], steps: Int64[Tensor, " B"]) -> Float[Tensor, "B V"]:
+        """Of the token at ``steps`` of each row."""
+        if self._cache is None:
+            return self._log_probs(inputs)[torch.arange(len(inputs)), steps.to(_device(self.network))]
+        device = _device(self.network)
+        return self.network.next_logits(inputs.to(device), steps.to(device), self._cache).log_softmax(dim=-1)
 
     def _log_probs(self, inputs: Int64[Tensor, "B T"]) -> Float[Tensor, "B T V"]:
         return self.network(inputs.to(_device(self.network))).log_softmax(dim=-1)

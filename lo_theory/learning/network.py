@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from lo_theory.learning.coordinates import CoordinateEmbedding, GridCoordinates
+from lo_theory.learning.key_value_cache import BlockCache, KeyValueCache
 from lo_theory.learning.patches import PatchEmbedding, PromptPatches
 
 Positions = Literal["learned", "rotary"]
@@ -89,7 +90,16 @@ class NetworkConfig:
     @property
     def places(self) -> int:
         """Positions that attention sees: those of the sequence, or fewer where a patch takes several tokens in."""
-        return self.length if self.patches is None else self.length - self.patches.tokens + self.patches.number
+        return self.places_of(self.length)
+
+    def places_of(self, tokens: int) -> int:
+        """Positions that attention sees of the first ``tokens`` ids; 0 within a prompt in patches, which is read whole.
+
+        A causal network's start symbol is one of the ids.
+        """
+        if self.patches is None:
+            return tokens
+        return tokens - self.patches.tokens + self.patches.number if tokens > self.patches.tokens else 0
 
     @property
     def mask_id(self) -> int:
@@ -157,6 +167,40 @@ class Transformer(nn.Module):
         """
         return [self._answer(x, tokens.shape[1], where) for x in self._states(tokens)]
 
+    def cache(self) -> KeyValueCache:
+        """An empty one, for :meth:`next_logits`.
+
+        Raises:
+            ValueError: the network is bidirectional.
+        """
+        if not self.config.causal:
+            raise ValueError(
+                "only a causal network can go on reading; a bidirectional one begins anew with each token."
+            )
+        return KeyValueCache(self.config.layers, self.config.places, self.config.places_of)
+
+    def next_logits(
+        self, tokens: Int64[Tensor, "B T"], at: Int64[Tensor, " B"], cache: KeyValueCache
+    ) -> Float[Tensor, "B V"]:
+        """What :meth:`forward` answers at one position of each row, without reading again what ``cache`` holds.
+
+        Args:
+            tokens: as there.
+            at: the positions, none in a prompt that is read in patches.
+            cache: of this network; it goes on to hold these tokens.
+        Raises:
+            ValueError: as there.
+        """
+        self._check_length(tokens.shape[1])
+        start = cache.begin(tokens, most=int(at.min()) if len(at) else 0)
+        x = self._read(tokens)[:, start:]
+        rotation = None if self.positions is not None else _rotation(self.angles[start : start + x.shape[1]], x)
+        for block, past in zip(self.blocks, cache.blocks, strict=True):
+            x = block(x, rotation, past)
+        behind = tokens.shape[1] - at  # the places end where the tokens do
+        asked = x[torch.arange(len(x), device=x.device), x.shape[1] - behind]  # (B, W)
+        return functional.linear(_rms_norm(asked, self.gain), self.head).float()
+
     def _states(self, tokens: Int64[Tensor, "B T"]) -> Iterator[Float[Tensor, "B places W"]]:
         """What each block passes on."""
         self._check_length(tokens.shape[1])
@@ -217,18 +261,24 @@ class _Block(nn.Module):
         self.mlp_in = _normal(generator, hidden * (2 if self.gated else 1), width, std=width**-0.5)
         self.mlp_out = _normal(generator, width, hidden, std=out_std * hidden**-0.5)
 
-    def forward(self, x: Tensor, rotation: tuple[Tensor, Tensor] | None) -> Tensor:
-        x = x + functional.linear(self._attend(_rms_norm(x, self.attention_gain), rotation), self.attention_out)
+    def forward(self, x: Tensor, rotation: tuple[Tensor, Tensor] | None, past: BlockCache | None = None) -> Tensor:
+        mixed = self._attend(_rms_norm(x, self.attention_gain), rotation, past)
+        x = x + functional.linear(mixed, self.attention_out)
         inner = self._activate(functional.linear(_rms_norm(x, self.mlp_gain), self.mlp_in))  # (B, T, hidden)
         return x + functional.linear(inner, self.mlp_out)
 
-    def _attend(self, x: Tensor, rotation: tuple[Tensor, Tensor] | None) -> Tensor:
+    def _attend(self, x: Tensor, rotation: tuple[Tensor, Tensor] | None, past: BlockCache | None) -> Tensor:
         batch, length, width = x.shape
         heads = functional.linear(x, self.qkv).view(batch, length, 3, self.heads, width // self.heads)
         query, key, value = heads.permute(2, 0, 3, 1, 4)  # each (B, H, T, W/H)
         if rotation is not None:
             query, key = _rotate(query, rotation), _rotate(key, rotation)
-        mixed = functional.scaled_dot_product_attention(query, key, value, is_causal=self.causal)
+        visible = None
+        if past is not None:
+            key, value = past.extended(key, value)
+            visible = past.visible(length)
+        causal = self.causal and visible is None
+        mixed = functional.scaled_dot_product_attention(query, key, value, attn_mask=visible, is_causal=causal)
         return mixed.transpose(1, 2).reshape(batch, length, width)
 
     def _activate(self, x: Tensor) -> Tensor:

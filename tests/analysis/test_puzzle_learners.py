@@ -193,6 +193,22 @@ def test_reasoners_need_no_training_and_bring_the_controls(singles, tmp_path):
     assert {r.model for r in peers} == {PEERS}, "the controls are there once"
 
 
+@pytest.mark.parametrize("problem", [FOUR, HOUSES], ids=lambda p: p.name)
+def test_the_papers_rules_are_judged_on_more_boards(problem, tmp_path):
+    """The first of them are those of the other rules; an autoregressive model has those alone."""
+    rows = [row for row in measured(MDM, tmp_path, problem, paper_boards=30) if row.metric == BOARD]
+    samples = {(row.decoder, row.swept): row.samples for row in rows}
+    papers = {(rule, ONE_EACH) for rule in (VANILLA, TOP, MARGIN)}
+    assert {key for key, number in samples.items() if number == 30} == papers
+    assert {number for key, number in samples.items() if key not in papers} == {20}
+    (row,) = (row for row in measured(ARM_FIXED, tmp_path, problem, paper_boards=30) if row.metric == BOARD)
+    assert row.samples == 20
+    form = problem.form(None)
+    some, many = (problem.boards(problem.levels, 5, number) for number in (20, 30))
+    assert np.array_equal(some.prompt(form, 0, 20), many.prompt(form, 0, 20))
+    assert not np.array_equal(some.prompt(form, 0, 10), many.prompt(form, 20, 30)), "not one board again and again"
+
+
 def test_a_paper_setting_has_the_papers_rules(tmp_path):
     rows = measured(MDM, tmp_path, rules="paper", pool=50)
     assert {r.decoder for r in rows if r.metric == BOARD} == {VANILLA, TOP, MARGIN}

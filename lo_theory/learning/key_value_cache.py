@@ -1,0 +1,108 @@
+"""What a causal network has read: the keys and values of its blocks, kept from one call to the next.
+
+A causal network answers token by token, and what it made of a token depends on that token and those before it alone. So
+inputs that begin like those of the call before need not be read again from the start. Whether they begin so is looked
+up in the inputs themselves: a cache changes an answer by rounding at most, whatever is asked in which order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float, Int64
+from torch import Tensor
+
+
+@dataclass(eq=False)
+class BlockCache:
+    """Keys and values of one block.
+
+    Attributes:
+        places: room for so many.
+        read: places that were read.
+    """
+
+    places: int
+    read: int = 0
+    _keys: Float[Tensor, "B H places D"] | None = None
+    _values: Float[Tensor, "B H places D"] | None = None
+
+    def extended(
+        self, keys: Float[Tensor, "B H m D"], values: Float[Tensor, "B H m D"]
+    ) -> tuple[Float[Tensor, "B H n D"], Float[Tensor, "B H n D"]]:
+        """Keys and values of all places up to these new ones, which are kept."""
+        if self._keys is None or self._values is None:
+            batch, heads, _, width = keys.shape
+            self._keys, self._values = (keys.new_empty(batch, heads, self.places, width) for _ in range(2))
+        start, self.read = self.read, self.read + keys.shape[2]
+        self._keys[:, :, start : self.read] = keys
+        self._values[:, :, start : self.read] = values
+        return self._keys[:, :, : self.read], self._values[:, :, : self.read]
+
+    def visible(self, number: int) -> Bool[Tensor, "number n"]:
+        """What each of the last ``number`` places may look at: those before it and itself."""
+        device = None if self._keys is None else self._keys.device
+        return torch.ones(number, self.read, dtype=torch.bool, device=device).tril(self.read - number)
+
+    def rewind(self, read: int, rows: Int64[Tensor, " b"] | None = None) -> None:
+        """Forget all but the first ``read`` places, and all rows but these, which are put in this order (None: all)."""
+        self.read = read
+        if not read:
+            self._keys = self._values = None
+        elif rows is not None and self._keys is not None and self._values is not None:
+            self._keys, self._values = self._keys[rows], self._values[rows]
+
+
+class KeyValueCache:
+    """The caches of all blocks, and the inputs that they belong to; for a network whose weights do not change.
+
+    Memory: two floats per row, place, block and unit of width.
+
+    Args:
+        blocks: number of them.
+        places: of the network, which its attention sees.
+        places_of: how many places the first n inputs take; 0 if fewer cannot be read.
+    """
+
+    def __init__(self, blocks: int, places: int, places_of: Callable[[int], int]) -> None:
+        self.blocks = [BlockCache(places) for _ in range(blocks)]
+        self._places_of = places_of
+        self._inputs: Int64[Tensor, "B T"] | None = None
+
+    def begin(self, inputs: Int64[Tensor, "b t"], most: int) -> int:
+        """The first place that must be read for these inputs; everything from there on is forgotten.
+
+        All rows begin at the same place. If there are fewer rows or more than in the last call, any of those that
+        begins alike will do for each.
+
+        Args:
+            most: inputs that need not be read again, whatever is known.
+        """
+        known, rows = 0, None
+        if self._inputs is not None and self._inputs.device == inputs.device and len(inputs):
+            rows, shared = _alike(self._inputs, inputs)
+            known = min(most, int(shared.min()))
+        start = self._places_of(known)
+        for block in self.blocks:
+            block.rewind(start, rows)
+        self._inputs = inputs
+        return start
+
+
+def _alike(
+    old: Int64[Tensor, "B T"], new: Int64[Tensor, "b t"]
+) -> tuple[Int64[Tensor, " b"] | None, Int64[Tensor, " b"]]:
+    """For each new row an old one (None: each its own) and the length of their common beginning."""
+    length = min(old.shape[1], new.shape[1])
+    old, new = old[:, :length], new[:, :length]
+    if len(old) == len(new):
+        return None, _beginning(old == new)
+    best = [_beginning(old == row).max(dim=0) for row in new]
+    return torch.stack([found.indices for found in best]), torch.stack([found.values for found in best])
+
+
+def _beginning(same: Bool[Tensor, "n t"]) -> Int64[Tensor, " n"]:
+    """How many entries are True before the first that is not."""
+    return same.long().cumprod(dim=1).sum(dim=1)
