@@ -86,8 +86,8 @@ class PuzzleSetting:
         whole_clues: a network reads each clue of a Zebra puzzle as one patch, see :class:`PromptPatches`.
         pool: number of training puzzles, see :func:`training_rows`.
         boards: puzzles per test set.
-        paper_boards: as many for the paper's three rules, one cell per call, where intervals shall come apart; None:
-            as for the others.
+        paper_boards: puzzles of the first test set for the paper's three rules, one cell per call, where intervals
+            shall come apart; None: as many as for the others.
         calls: budgets of network calls for the rules that keep one.
         rules: "all" of the suite, or the "paper"'s three.
     """
@@ -164,7 +164,9 @@ class PuzzleUnit:
         form = self.problem.form(self.order)
         denoiser = self._denoiser(form, directory, device)
         for name, levels in self.problem.tests.items():
-            some, many = self._boards(levels, self.setting.boards), self._boards(levels, self.setting.paper_boards)
+            some = self._boards(levels, self.setting.boards)
+            first = name == self.problem.name and self.order is None
+            many = self._boards(levels, self.setting.paper_boards) if first and self.setting.paper_boards else some
             about = Subject(
                 distribution=name,
                 fingerprint=fingerprint({"problem": dataclasses.asdict(self.problem), "levels": list(levels)}),
@@ -179,9 +181,9 @@ class PuzzleUnit:
                 rng = np.random.default_rng(derived_seed(_DECODE, self.seed))
                 yield from control_rows(many.puzzles, many.solutions, rng, about=about)
 
-    def _boards(self, levels: Levels, number: int | None) -> Boards:
+    def _boards(self, levels: Levels, number: int) -> Boards:
         """The first ones are the same, whatever the number."""
-        return self.problem.boards(levels, derived_seed(_TEST, self.seed), number or self.setting.boards)
+        return self.problem.boards(levels, derived_seed(_TEST, self.seed), number)
 
     def _tested(
         self,

@@ -131,7 +131,7 @@ SCALES: dict[Table, dict[ScaleName, PuzzleScale]] = {
             problem=ZebraProblem(
                 houses=(3, 3), attributes=(3, 3), hard=(5, 5), most_tokens=64, compact=True, asks="house"
             ),
-            setting=_zebra_setting(_ZEBRA_THREE, steps=7200, calls=(3, 5), paper_boards=4000),
+            setting=_zebra_setting(_ZEBRA_THREE, steps=6600, calls=(3, 5), paper_boards=4000),
             models=(MDM, ARM_SOLVER, ARM_FIXED),
             seeds=1,
         ),
