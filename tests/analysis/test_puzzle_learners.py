@@ -38,7 +38,7 @@ from analysis.puzzles.rules import (
     one_cell_rules,
     own_order_rule,
 )
-from analysis.puzzles.training_rows import training_rows
+from analysis.puzzles.training_rows import PooledRows, training_rows
 from analysis.units import finish
 from generators.draws import derived_seed
 from generators.prompted import split_given
@@ -48,7 +48,7 @@ from lo_theory.learning.flops import training_flops
 from lo_theory.learning.learners import CausalDenoiser
 from lo_theory.learning.network import Transformer
 from lo_theory.learning.patches import PromptPatches
-from lo_theory.learning.source import FixedRows
+from lo_theory.learning.source import FixedRows, RowSource
 
 TINY = Shape(layers=1, width=16, heads=2)
 SETTING = PuzzleSetting(shape=TINY, large=replace(TINY, width=32), steps=2, batch_size=4, boards=20, calls=(3,))
@@ -127,16 +127,28 @@ def test_a_pool_holds_the_rows_that_would_be_made_afresh(order):
     """Longer than a thread's piece, so that cutting and order of the pieces are seen."""
     form, n = FOUR.form(order), 2100
     pool = training_rows(form, 7, batch_size=n, pool=n)
-    fresh = training_rows(form, 7, batch_size=n, pool=None)
-    assert isinstance(pool, FixedRows)
-    np.testing.assert_array_equal(pool.rows, fresh.batch(0).numpy())
+    made = training_rows(form, 7, batch_size=n, pool=None).batch(0).numpy()
+    expected = FixedRows(made, vocabulary=form.vocabulary, fingerprint=form.fingerprint, shuffle_seed=7, batch_size=n)
+    assert isinstance(pool, RowSource)
+    for step in (0, 1, 5):
+        assert torch.equal(pool.batch(step), expected.batch(step))
     threaded = training_rows(form, 7, batch_size=n, pool=n, threads=3)
+    assert torch.equal(threaded.batch(0), pool.batch(0))
     assert threaded.to_json() == pool.to_json()
     assert training_rows(form, 8, batch_size=n, pool=n).to_json() != pool.to_json()
-    epoch = pool.batch(0).numpy()
-    assert sorted(map(tuple, epoch.tolist())) == sorted(map(tuple, pool.rows.tolist()))
+    assert training_rows(form, 7, batch_size=n, pool=n - 1).to_json() != pool.to_json()
+    assert (pool.length, pool.vocabulary, pool.fingerprint) == (form.length, form.vocabulary, form.fingerprint)
     with pytest.raises(ValueError, match="at least one puzzle; got 0"):
         training_rows(form, 7, batch_size=4, pool=0)
+
+
+def test_a_finished_training_makes_no_pool_again(tmp_path, monkeypatch):
+    one = unit(MDM, pool=50)
+    rows = finish(one, tmp_path)
+    monkeypatch.setattr(PooledRows, "batch", lambda *_: pytest.fail("a batch was asked for"))
+    assert [r.value for r in one.measure(tmp_path, torch.device("cpu"))] == [r.value for r in rows]
+    with pytest.raises(pytest.fail.Exception, match="a batch was asked for"):
+        finish(unit(MDM, pool=51), tmp_path)
 
 
 @pytest.fixture(scope="module")
