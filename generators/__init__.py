@@ -1,4 +1,4 @@
-"""The data: L&O distributions that know their own truth, observation functions, datasets on disk. NumPy only."""
+"""The data: L&O distributions that know their own truth, puzzles, datasets on disk. NumPy and compiled kernels."""
 
 from generators.dataset import Dataset, read_dataset, write_dataset
 from generators.distribution import LODistribution
