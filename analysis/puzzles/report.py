@@ -196,9 +196,12 @@ def _caveats(chosen: PuzzleScale) -> list[str]:
             "Clues take four tokens here instead of ten or more"
             + (", are read as one position each" if chosen.setting.whole_clues else "")
             + (", and answers say the house of each value" if chosen.problem.asks == "house" else "")
-            + f"; all learners alike, trained with {_OPTIMIZERS[chosen.setting.optimizer]}"
-            + (", their inner layers asked too." if chosen.setting.deep_supervision else ".")
+            + "; all learners alike."
         )
+    caveats.append(
+        f"All networks are trained with {_OPTIMIZERS[chosen.setting.optimizer]}"
+        + (", their inner layers asked too." if chosen.setting.deep_supervision else ".")
+    )
     if chosen.setting.mask_draws > 1:
         caveats.append(
             f"Masked diffusion hides more answers than the paper's uniform number: the largest of "

@@ -198,18 +198,24 @@ def test_from_nothing_to_the_report_of_hard_sudokus(tmp_path, monkeypatch):
     assert figures == {"table5.svg", "table5_reasoning_order.svg", "table5_reasoning_order_hard.svg"}
     for words in ("margin above vanilla", "Reasoners of fixed depth", "6x6 Sudoku, hard: boards solved by every rule"):
         assert words in text
+    assert "trained with AdamW." in text
+    assert "uniform draws" not in text
     assert len(list((tmp_path / "units").iterdir())) == len(models)
 
 
 def test_from_nothing_to_the_report_of_zebras(tmp_path, monkeypatch):
     problem = ZebraProblem(houses=(3, 4), attributes=(3, 3), compact=True)
-    scale = PuzzleScale(problem=problem, setting=replace(TINY, calls=(3,)), models=(MDM, ARM_SOLVER), seeds=1)
+    deep = replace(TINY.shape, layers=3)
+    setting = replace(TINY, calls=(3,), shape=deep, optimizer="muon", deep_supervision=0.5, mask_draws=2)
+    scale = PuzzleScale(problem=problem, setting=setting, models=(MDM, ARM_SOLVER), seeds=1)
     monkeypatch.setitem(SCALES["table3"], "smoke", scale)
     text = PuzzleExperiment(table="table3", scale="smoke", directory=tmp_path, jobs=1).run().read_text()
     assert {path.name for path in (tmp_path / "figures").glob("*.svg")} == {"table3.svg"}
     assert "path planning" in text
     assert "Reasoners" not in text
     assert "96 classes" not in text
+    for words in ("Clues take four tokens", "trained with Muon, their inner layers asked too", "largest of 2 uniform"):
+        assert words in text
     assert "Kendall" in text, "the controls are there even if nothing was solved"
     assert f"<td>{RANDOM}</td>" in text
 
