@@ -27,9 +27,9 @@ from lo_theory.samplers.reveal import one_per_step
 from lo_theory.samplers.scores import left_to_right_score
 from lo_theory.samplers.tokens import argmax_token
 
-LENGTH, VOCABULARY, ROWS, REPEATS = 243, 9, 32, 3
+LENGTH, VOCABULARY, REPEATS = 243, 9, 3
 PROMPTS = (75, 90)
-SHAPES = {"width 64, 4 layers": (64, 4, 8), "width 256, 8 layers": (256, 8, 8)}
+SHAPES = {"width 64, 4 layers, 32 rows": ((64, 4, 8), 32), "width 256, 8 layers, 2 rows": ((256, 8, 8), 2)}
 OWN_ORDER = Decoder(left_to_right_score, one_per_step(), argmax_token)
 
 
@@ -42,12 +42,12 @@ def network_of(width: int, layers: int, heads: int) -> Transformer:
     return network
 
 
-def prompted(spread: bool) -> Tensor:
+def prompted(rows: int, spread: bool) -> Tensor:
     """(rows, L): prompts of one length or of all in ``PROMPTS``, then masks."""
     draws = torch.Generator().manual_seed(1)
-    tokens = torch.randint(VOCABULARY, (ROWS, LENGTH), generator=draws)
+    tokens = torch.randint(VOCABULARY, (rows, LENGTH), generator=draws)
     low, high = PROMPTS if spread else PROMPTS[:1] * 2
-    given = torch.randint(low, high + 1, (ROWS, 1), generator=draws)
+    given = torch.randint(low, high + 1, (rows, 1), generator=draws)
     return tokens.masked_fill(torch.arange(LENGTH) >= given, VOCABULARY)
 
 
@@ -62,13 +62,12 @@ def seconds(network: Transformer, tokens: Tensor, remembers: bool) -> float:
 def main() -> None:
     """Measure and print."""
     torch.set_num_threads(1)
-    print(f"{'L = 243, ' + str(ROWS) + ' rows':<32}{'prompts':>10}{'without / with memory':>24}")
-    for name, shape in SHAPES.items():
+    print(f"{'L = 243':<32}{'prompts':>10}{'without / with memory':>24}")
+    for name, (shape, rows) in SHAPES.items():
         network = network_of(*shape)
         for spread in (False, True):
-            tokens = prompted(spread)
-            repeats = REPEATS if shape[0] < 256 else 1
-            ratios = [seconds(network, tokens, False) / seconds(network, tokens, True) for _ in range(repeats)]
+            tokens = prompted(rows, spread)
+            ratios = [seconds(network, tokens, False) / seconds(network, tokens, True) for _ in range(REPEATS)]
             print(f"{name:<32}{'spread' if spread else 'alike':>10}{statistics.median(ratios):>24.1f}")
 
 
