@@ -41,11 +41,6 @@ class BlockCache:
         self._values[:, :, start : self.read] = values
         return self._keys[:, :, : self.read], self._values[:, :, : self.read]
 
-    def visible(self, number: int) -> Bool[Tensor, "number n"]:
-        """What each of the last ``number`` places may look at: those before it and itself."""
-        device = None if self._keys is None else self._keys.device
-        return torch.ones(number, self.read, dtype=torch.bool, device=device).tril(self.read - number)
-
     def rewind(self, read: int, rows: Int64[Tensor, " b"] | None = None) -> None:
         """Forget all but the first ``read`` places, and all rows but these, which are put in this order (None: all)."""
         self.read = read

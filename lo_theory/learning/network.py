@@ -195,8 +195,10 @@ class Transformer(nn.Module):
         start = cache.begin(tokens, most=int(at.min()) if len(at) else 0)
         x = self._read(tokens)[:, start:]
         rotation = None if self.positions is not None else _rotation(self.angles[start : start + x.shape[1]], x)
+        known_and_new = torch.ones(x.shape[1], start + x.shape[1], dtype=torch.bool, device=x.device)
+        visible = known_and_new.tril(start)  # each new place sees those before it and itself
         for block, past in zip(self.blocks, cache.blocks, strict=True):
-            x = block(x, rotation, past)
+            x = block(x, rotation, past, visible)
         behind = tokens.shape[1] - at  # the places end where the tokens do
         asked = x[torch.arange(len(x), device=x.device), x.shape[1] - behind]  # (B, W)
         return functional.linear(_rms_norm(asked, self.gain), self.head).float()
@@ -261,22 +263,28 @@ class _Block(nn.Module):
         self.mlp_in = _normal(generator, hidden * (2 if self.gated else 1), width, std=width**-0.5)
         self.mlp_out = _normal(generator, width, hidden, std=out_std * hidden**-0.5)
 
-    def forward(self, x: Tensor, rotation: tuple[Tensor, Tensor] | None, past: BlockCache | None = None) -> Tensor:
-        mixed = self._attend(_rms_norm(x, self.attention_gain), rotation, past)
+    def forward(
+        self,
+        x: Tensor,
+        rotation: tuple[Tensor, Tensor] | None,
+        past: BlockCache | None = None,
+        visible: Tensor | None = None,
+    ) -> Tensor:
+        mixed = self._attend(_rms_norm(x, self.attention_gain), rotation, past, visible)
         x = x + functional.linear(mixed, self.attention_out)
         inner = self._activate(functional.linear(_rms_norm(x, self.mlp_gain), self.mlp_in))  # (B, T, hidden)
         return x + functional.linear(inner, self.mlp_out)
 
-    def _attend(self, x: Tensor, rotation: tuple[Tensor, Tensor] | None, past: BlockCache | None) -> Tensor:
+    def _attend(
+        self, x: Tensor, rotation: tuple[Tensor, Tensor] | None, past: BlockCache | None, visible: Tensor | None
+    ) -> Tensor:
         batch, length, width = x.shape
         heads = functional.linear(x, self.qkv).view(batch, length, 3, self.heads, width // self.heads)
         query, key, value = heads.permute(2, 0, 3, 1, 4)  # each (B, H, T, W/H)
         if rotation is not None:
             query, key = _rotate(query, rotation), _rotate(key, rotation)
-        visible = None
         if past is not None:
             key, value = past.extended(key, value)
-            visible = past.visible(length)
         causal = self.causal and visible is None
         mixed = functional.scaled_dot_product_attention(query, key, value, attn_mask=visible, is_causal=causal)
         return mixed.transpose(1, 2).reshape(batch, length, width)
