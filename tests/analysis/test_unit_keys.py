@@ -1,0 +1,35 @@
+"""Finished units of earlier versions are found: the key of every unit of every experiment is frozen."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import get_args
+
+import pytest
+
+from analysis.audit.plans import plans
+from analysis.commands.reproduce import Name, Reproduce
+from analysis.scales import ScaleName
+from analysis.store import unit_key
+
+KEYS = json.loads((Path(__file__).parent / "unit_keys.json").read_text())
+SCALES = get_args(ScaleName)
+
+
+def keys(name, scale):
+    if name == "audit":  # whose own units depend on the runs it finds: all that it may run
+        return [unit_key(unit) for units in plans(scale).values() for unit in units]
+    return [unit_key(unit) for unit in Reproduce(name=name, scale=scale, out=Path("nowhere")).experiment().units]
+
+
+def test_every_experiment_is_frozen():
+    assert list(KEYS) == list(get_args(Name))
+    assert all(list(by_scale) == list(SCALES) for by_scale in KEYS.values())
+    assert sum(len(found) for by_scale in KEYS.values() for found in by_scale.values()) == 2662
+
+
+@pytest.mark.parametrize("scale", SCALES)
+@pytest.mark.parametrize("name", get_args(Name))
+def test_the_keys_of_its_units_are_those_of_before(name, scale):
+    assert keys(name, scale) == KEYS[name][scale]
