@@ -1,6 +1,6 @@
 """The data: L&O distributions that know their own truth, puzzles, datasets on disk. NumPy and compiled kernels."""
 
-from generators.dataset import Dataset, read_dataset, write_dataset
+from generators.datasets.dataset import Dataset, read_dataset, write_dataset
 from generators.distribution import LODistribution
 from generators.families import (
     every_subset,
@@ -13,16 +13,16 @@ from generators.families import (
     sparse_parity,
     whole_hash,
 )
-from generators.keyed_hash import KeyedHash
-from generators.noise import Noisy
-from generators.observation import ObservationFunction
-from generators.planted import PlantedEnsemble, PlantedInstance
-from generators.predicate import Predicate
+from generators.observations.function import ObservationFunction
+from generators.observations.keyed_hash import KeyedHash
+from generators.observations.noise import Noisy
+from generators.observations.predicate import Predicate
+from generators.observations.rules.rule import LogicRule
+from generators.observations.rules.syntax import RuleSyntaxError
+from generators.observations.scopes import ordered_scopes, random_scopes, regular_scopes
+from generators.observations.slab import RandomSlab
+from generators.planted.constraints import PlantedEnsemble, PlantedInstance
 from generators.prompted import PuzzleForm, mark_given, split_given
-from generators.rule import LogicRule
-from generators.rule_syntax import RuleSyntaxError
-from generators.scopes import ordered_scopes, random_scopes, regular_scopes
-from generators.slab import RandomSlab
 
 __all__ = [
     "Dataset",

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float64, Integer
 
-from generators.codec import array_from_json, array_to_json, fingerprint, function_from_json, strict_fields
-from generators.draws import latent_columns, replace_noisily, words
-from generators.observation import ObservationFunction, channel_entropy, channel_log_prob, freeze
-from generators.transpose import to_rows
+from generators.ground.codec import array_from_json, array_to_json, fingerprint, strict_fields
+from generators.ground.draws import latent_columns, replace_noisily, words
+from generators.ground.transpose import to_rows
+from generators.observations.function import ObservationFunction, channel_entropy, channel_log_prob, freeze
+from generators.observations.kinds import function_from_json
 
 FORMAT = "lo-theory/distribution/1"
 _CHUNK = 4096  # rows per pass: the columns of a chunk stay in the second-level cache

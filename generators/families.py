@@ -11,16 +11,16 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float, Integer
 
-from generators import named
 from generators.distribution import LODistribution
-from generators.keyed_hash import KeyedHash
-from generators.noise import Noisy
-from generators.observation import ObservationFunction
-from generators.predicate import Predicate
-from generators.rule import compile_rules
-from generators.rule_families import random_formulas
-from generators.scopes import ordered_scopes, random_scopes
-from generators.slab import RandomSlab, gaussian_directions
+from generators.observations import named_tables as named
+from generators.observations.function import ObservationFunction
+from generators.observations.keyed_hash import KeyedHash
+from generators.observations.noise import Noisy
+from generators.observations.predicate import Predicate
+from generators.observations.rules.random_rules import random_formulas
+from generators.observations.rules.rule import compile_rules
+from generators.observations.scopes import ordered_scopes, random_scopes
+from generators.observations.slab import RandomSlab, gaussian_directions
 
 
 def nae_sat(
@@ -58,7 +58,7 @@ def predicate_csp(
     """One predicate over random distinct tuples of latents.
 
     Args:
-        table: truth table ``(m,) * k``; ``generators.named`` has the usual ones.
+        table: truth table ``(m,) * k``; ``generators.observations.named_tables`` has the usual ones.
         prior: uniform over m values if not given.
         noise: rate of the symmetric channel on every observation.
         alphabet: values of an observation; by default the largest entry of the table plus one, at least 2.
@@ -190,7 +190,9 @@ def logic_rules(
     noise: float = 0.0,
     order: Integer[np.ndarray, "L"] | None = None,
 ) -> LODistribution:
-    """One observation per written rule, 1 where the rule holds; ``generators.rule_families`` draws lists of rules.
+    """One observation per written rule, 1 where the rule holds.
+
+    ``generators.observations.rules.random_rules`` draws lists of rules.
 
     Raises:
         RuleSyntaxError: a rule that cannot be read, shown with a caret at the place.

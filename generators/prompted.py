@@ -13,13 +13,13 @@ from typing import Any, Literal, Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Bool, Int64, Integer
 
-from generators.codec import fingerprint
-from generators.draws import words
+from generators.ground.codec import fingerprint
+from generators.ground.draws import words
 
 FORMAT = "lo-theory/prompted/1"
 Order = Literal["fixed", "solver", "random"]  # in which an answer is written down
 _ORDERS = ("fixed", "solver", "random")
-_STREAM = 1  # of generators.draws.words; the puzzles of a source take 0
+_STREAM = 1  # of generators.ground.draws.words; the puzzles of a source take 0
 
 
 @runtime_checkable

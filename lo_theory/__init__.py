@@ -10,11 +10,17 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from lo_theory.agreement import observation_agreement
-    from lo_theory.denoiser import Denoiser
+    from lo_theory.denoisers.denoiser import Denoiser
+    from lo_theory.denoisers.network import CausalDenoiser, MaskedDenoiser
+    from lo_theory.denoisers.noised import NoisedDenoiser
+    from lo_theory.denoisers.oracle import PosteriorDenoiser
+    from lo_theory.denoisers.tabulated import TabulatedDenoiser
     from lo_theory.estimate import Estimate
+    from lo_theory.laws.information_curve import InformationCurve, exact_curve, sampled_curve
+    from lo_theory.laws.sampler_law import law_error
+    from lo_theory.laws.step_counts import best_counts, parallel_kl
     from lo_theory.learning.checkpoint import load_network
     from lo_theory.learning.coordinates import GridCoordinates
-    from lo_theory.learning.learners import CausalDenoiser, MaskedDenoiser
     from lo_theory.learning.network import NetworkConfig, Transformer
     from lo_theory.learning.objective import AutoregressiveObjective, Curriculum, MaskedObjective
     from lo_theory.learning.patches import PromptPatches
@@ -22,7 +28,6 @@ if TYPE_CHECKING:
     from lo_theory.learning.source import FixedRows, FreshRows
     from lo_theory.learning.training import TrainConfig, TrainingDiverged, train
     from lo_theory.likelihood import chain_nll, entropy_gap, exact_nelbo, monte_carlo_nelbo
-    from lo_theory.oracle import PosteriorDenoiser
     from lo_theory.phases.belief_posterior import BeliefPropagationPosterior
     from lo_theory.phases.belief_propagation import planted_beliefs
     from lo_theory.phases.condensation import find_transition, kesten_stigum_free_entropy
@@ -31,13 +36,11 @@ if TYPE_CHECKING:
     from lo_theory.phases.slab_evolution import Slabs
     from lo_theory.phases.thresholds import first_moment_degree, kesten_stigum_degree
     from lo_theory.posteriors.contradiction import ForgivingPosterior
-    from lo_theory.posteriors.elimination import EliminatedPosterior
+    from lo_theory.posteriors.elimination.posterior import EliminatedPosterior
+    from lo_theory.posteriors.enumeration import EnumeratedPosterior, ImpossibleEvidence
     from lo_theory.posteriors.exact import exact_posterior, forgiving_posterior
-    from lo_theory.posteriors.gf2 import ParityPosterior
-    from lo_theory.posteriors.library_posterior import LibraryPosterior
-    from lo_theory.posteriors.noised_posterior import NoisedDenoiser
-    from lo_theory.posteriors.posterior import EnumeratedPosterior, ImpossibleEvidence
-    from lo_theory.posteriors.tabulated import TabulatedDenoiser
+    from lo_theory.posteriors.parities import ParityPosterior
+    from lo_theory.posteriors.second_opinion import LibraryPosterior
     from lo_theory.puzzles.candidates import CandidateDenoiser
     from lo_theory.puzzles.completions import CompletionsDenoiser
     from lo_theory.samplers.decoder import (
@@ -52,10 +55,7 @@ if TYPE_CHECKING:
     )
     from lo_theory.samplers.decoding import decode
     from lo_theory.samplers.drawn_confidence import low_confidence
-    from lo_theory.samplers.information_curve import InformationCurve, exact_curve, sampled_curve
     from lo_theory.samplers.named_decoders import NAMED_DECODERS
-    from lo_theory.samplers.sampler_law import law_error
-    from lo_theory.samplers.step_counts import best_counts, parallel_kl
 
 _HOME = {
     "NAMED_DECODERS": "samplers.named_decoders",
@@ -63,41 +63,41 @@ _HOME = {
     "AutoregressiveObjective": "learning.objective",
     "BeliefPropagationPosterior": "phases.belief_posterior",
     "CandidateDenoiser": "puzzles.candidates",
-    "CausalDenoiser": "learning.learners",
+    "CausalDenoiser": "denoisers.network",
     "CompletionsDenoiser": "puzzles.completions",
     "ContinuationObjective": "learning.prompted",
     "Curriculum": "learning.objective",
     "Decoder": "samplers.decoder",
     "DeepSupervision": "learning.prompted",
-    "Denoiser": "denoiser",
-    "EliminatedPosterior": "posteriors.elimination",
+    "Denoiser": "denoisers.denoiser",
+    "EliminatedPosterior": "posteriors.elimination.posterior",
     "Ensemble": "phases.ensemble",
-    "EnumeratedPosterior": "posteriors.posterior",
+    "EnumeratedPosterior": "posteriors.enumeration",
     "Estimate": "estimate",
     "FixedRows": "learning.source",
     "ForgivingPosterior": "posteriors.contradiction",
     "FreshRows": "learning.source",
     "GridCoordinates": "learning.coordinates",
-    "ImpossibleEvidence": "posteriors.posterior",
-    "InformationCurve": "samplers.information_curve",
-    "LibraryPosterior": "posteriors.library_posterior",
-    "MaskedDenoiser": "learning.learners",
+    "ImpossibleEvidence": "posteriors.enumeration",
+    "InformationCurve": "laws.information_curve",
+    "LibraryPosterior": "posteriors.second_opinion",
+    "MaskedDenoiser": "denoisers.network",
     "MaskedObjective": "learning.objective",
     "NetworkConfig": "learning.network",
-    "NoisedDenoiser": "posteriors.noised_posterior",
-    "ParityPosterior": "posteriors.gf2",
-    "PosteriorDenoiser": "oracle",
+    "NoisedDenoiser": "denoisers.noised",
+    "ParityPosterior": "posteriors.parities",
+    "PosteriorDenoiser": "denoisers.oracle",
     "PromptPatches": "learning.patches",
     "Slabs": "phases.slab_evolution",
-    "TabulatedDenoiser": "posteriors.tabulated",
+    "TabulatedDenoiser": "denoisers.tabulated",
     "TrainConfig": "learning.training",
     "TrainingDiverged": "learning.training",
     "Transformer": "learning.network",
-    "best_counts": "samplers.step_counts",
+    "best_counts": "laws.step_counts",
     "chain_nll": "likelihood",
     "decode": "samplers.decoding",
     "entropy_gap": "likelihood",
-    "exact_curve": "samplers.information_curve",
+    "exact_curve": "laws.information_curve",
     "exact_nelbo": "likelihood",
     "exact_posterior": "posteriors.exact",
     "find_transition": "phases.condensation",
@@ -107,18 +107,18 @@ _HOME = {
     "in_order": "samplers.decoder",
     "kesten_stigum_degree": "phases.thresholds",
     "kesten_stigum_free_entropy": "phases.condensation",
-    "law_error": "samplers.sampler_law",
+    "law_error": "laws.sampler_law",
     "load_network": "learning.checkpoint",
     "low_confidence": "samplers.drawn_confidence",
     "margin": "samplers.decoder",
     "monte_carlo_nelbo": "likelihood",
     "observation_agreement": "agreement",
-    "parallel_kl": "samplers.step_counts",
+    "parallel_kl": "laws.step_counts",
     "path_planning": "samplers.decoder",
     "planted_beliefs": "phases.belief_propagation",
     "remdm": "samplers.decoder",
     "run_amp": "phases.slab_amp",
-    "sampled_curve": "samplers.information_curve",
+    "sampled_curve": "laws.information_curve",
     "top_probability": "samplers.decoder",
     "train": "learning.training",
     "vanilla": "samplers.decoder",

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from generators.compiled import kernels_of
+from generators.ground.compiled import kernels_of
 
 _KERNEL_FILES = (
     "phases/message_passing",
     "posteriors/factors",
-    "posteriors/tables",
-    "posteriors/ties",
-    "posteriors/reduction",
-    "posteriors/remainder",
-    "posteriors/elimination_order",
-    "posteriors/bucket_tree",
-    "posteriors/joint_queries",
-    "posteriors/exact_rows",
+    "posteriors/elimination/tables",
+    "posteriors/elimination/ties",
+    "posteriors/elimination/reduction",
+    "posteriors/elimination/remainder",
+    "posteriors/elimination/order",
+    "posteriors/elimination/bucket_tree",
+    "posteriors/elimination/joint_queries",
+    "posteriors/elimination/rows",
     "attacks/noisy_parity",
     "phases/population_kernel",
 )

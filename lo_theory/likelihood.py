@@ -23,7 +23,7 @@ from jaxtyping import Bool, Float, Float64, Int64, Integer
 from torch import Tensor
 
 from generators.distribution import LODistribution
-from lo_theory.denoiser import Denoiser
+from lo_theory.denoisers.denoiser import Denoiser
 from lo_theory.estimate import Estimate, Method, mean_estimate
 from lo_theory.learning.masking import subproblem_weight, subsets_of_size
 from lo_theory.orders import check_order

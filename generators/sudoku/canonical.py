@@ -15,7 +15,7 @@ from functools import cache
 import numpy as np
 from jaxtyping import Int64, Integer, UInt8, UInt64
 
-from generators.compiled import kernel
+from generators.ground.compiled import kernel
 from generators.sudoku.grid import Size, check_grids
 from generators.sudoku.symmetry import check_solutions, symmetry_key
 

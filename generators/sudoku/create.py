@@ -8,8 +8,8 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Bool, Int64, UInt8, UInt64
 
-from generators.compiled import kernel
-from generators.draws import words
+from generators.ground.compiled import kernel
+from generators.ground.draws import words
 from generators.sudoku.fill import MOVES_PER_SIDE, fill_grid
 from generators.sudoku.grid import SIZES, Size
 from generators.sudoku.human import STRATEGY_NAMES, STUCK, level_of, solve_one
@@ -18,7 +18,7 @@ from generators.sudoku.strategies import SOUND
 from generators.sudoku.symmetry import key_limit, key_of
 
 Part = Literal["all", "train", "test"]
-_STREAM = 0  # of generators.draws.words
+_STREAM = 0  # of generators.ground.draws.words
 _ATTEMPTS = 10_000  # for one puzzle
 _PARTS = {"all": 0, "train": 1, "test": 2}
 # No puzzle has fewer (9x9: McGuire et al. 2012); at 16x16 some have, but random removal ends at 95 or so.

@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Int32, Int64, UInt8, UInt64
 
-from generators.compiled import kernel
+from generators.ground.compiled import kernel
 from generators.sudoku.grid import Size
 from generators.sudoku.search import below, propagate, search
 
@@ -210,7 +210,7 @@ def full_grids(size: Size, keys: UInt64[np.ndarray, "n"], moves: int | None = No
 
     Args:
         size: of the grids.
-        keys: random words, for instance of :func:`generators.draws.words`.
+        keys: random words, for instance of :func:`generators.ground.draws.words`.
         moves: how many; 16 per digit if left out: by then 6x6 grids are uniform over their 49 classes, as far as
             20,000 of them can tell, and statistics of 9x9 grids have stopped changing.
     """

@@ -19,7 +19,7 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Bool, Int16, Int32, Int64, Integer, UInt8
 
-from generators.compiled import kernel
+from generators.ground.compiled import kernel
 from generators.sudoku.grid import check_all_givens, check_givens, check_grids
 from generators.sudoku.strategies import (
     DOKUSAN,

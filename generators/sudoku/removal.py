@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Int32, Int64, UInt8, UInt64
 
-from generators.compiled import kernel
+from generators.ground.compiled import kernel
 from generators.sudoku.fill import shuffle
 from generators.sudoku.search import place_givens, propagate, search
 

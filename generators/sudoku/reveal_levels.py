@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Bool, Int32, Int64, Integer, UInt8
 
-from generators.compiled import kernel
+from generators.ground.compiled import kernel
 from generators.sudoku.grid import check_grids, place
 from generators.sudoku.strategies import UNIQUE_RECTANGLE
 from generators.sudoku.waves import board_candidates, single_bits, strike_once

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Int32, Int64, Integer, UInt8, UInt64
 
-from generators.compiled import kernel
+from generators.ground.compiled import kernel
 from generators.sudoku.grid import check_grids
 
 _NO_LIMIT = 2**62

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Bool, Int32, Int64, UInt8
 
-from generators.compiled import kernel
+from generators.ground.compiled import kernel
 
 LONE_SINGLE, HIDDEN_SINGLE, NAKED_PAIR, NAKED_TRIPLET, LOCKED_CANDIDATE, XY_WING, UNIQUE_RECTANGLE = range(2, 9)
 SOUND, DOKUSAN = 0, 1

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Int64, Integer, UInt8, UInt64
 
-from generators.compiled import kernel
+from generators.ground.compiled import kernel
 from generators.sudoku.grid import Size, check_grids
 
 _ROUNDS = 3  # of refinement; with the coloured givens two separate nearly everything that more would

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Bool, Int16, Int32, Int64, Integer, UInt8
 
-from generators.compiled import kernel
+from generators.ground.compiled import kernel
 from generators.sudoku.grid import check_all_givens, check_grids
 from generators.sudoku.strategies import (
     HIDDEN_SINGLE,

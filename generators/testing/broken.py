@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from generators.distribution import LODistribution
-from generators.named import nae, parity
-from generators.noise import Noisy
-from generators.predicate import Predicate
-from generators.scopes import random_scopes
+from generators.observations.named_tables import nae, parity
+from generators.observations.noise import Noisy
+from generators.observations.predicate import Predicate
+from generators.observations.scopes import random_scopes
 
 
 class Altered:

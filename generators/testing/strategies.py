@@ -16,9 +16,9 @@ from hypothesis.strategies import SearchStrategy
 from jaxtyping import Bool, Float64, Int64, Integer
 
 from generators.distribution import LODistribution
-from generators.noise import Noisy
-from generators.observation import ObservationFunction
-from generators.predicate import Predicate
+from generators.observations.function import ObservationFunction
+from generators.observations.noise import Noisy
+from generators.observations.predicate import Predicate
 
 Draw = Callable[..., Any]
 """Hypothesis' own ``DrawFn`` is a protocol that cannot be checked at run time, as the tests check annotations."""
@@ -76,7 +76,7 @@ def keyed_hashes(
     max_alphabet: int = 3,
 ) -> ObservationFunction:
     """Keyed hashes of random scopes."""
-    from generators.keyed_hash import KeyedHash
+    from generators.observations.keyed_hash import KeyedHash
 
     reads = draw(scopes(n_latents, max_observations=max_observations, max_arity=max_arity))
     alphabet = draw(st.integers(2, max_alphabet))
@@ -90,7 +90,7 @@ def logic_rules(
     draw: Draw, n_latents: int = 4, *, latent_alphabet: int = 2, max_observations: int = 6
 ) -> ObservationFunction:
     """Random formulas over ``x0``, ``x1``, ..., as texts compiled to observations."""
-    from generators.rule import compile_rules
+    from generators.observations.rules.rule import compile_rules
 
     texts = draw(st.lists(_formulas(n_latents, latent_alphabet), min_size=1, max_size=max_observations))
     return compile_rules(texts, n_latents, latent_alphabet=latent_alphabet)
@@ -111,7 +111,7 @@ def _formulas(n_latents: int, latent_alphabet: int) -> SearchStrategy[str]:
 @st.composite
 def random_slabs(draw: Draw, n_latents: int = 4, *, max_observations: int = 6) -> ObservationFunction:
     """Gaussian slabs over all latents, which must be bits."""
-    from generators.slab import RandomSlab, gaussian_directions
+    from generators.observations.slab import RandomSlab, gaussian_directions
 
     count, seed = draw(st.integers(1, max_observations)), draw(st.integers(0, 99))
     return RandomSlab(

@@ -9,8 +9,8 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Bool, Float64, Int8, Int64, UInt8, UInt64
 
-from generators.compiled import kernel
-from generators.draws import words
+from generators.ground.compiled import kernel
+from generators.ground.draws import words
 from generators.zebra.clue import CLUE_TYPES, LEAST, MOST, TYPE_NUMBERS, support_tables, truth_tables
 from generators.zebra.draw import below, draw_clues, draw_solution
 from generators.zebra.human import MOST_STEPS, STRATEGY_NAMES, STUCK, TWO_CLUES, solve_one
@@ -23,7 +23,7 @@ Part = Literal["all", "train", "test"]
 MOST_CLUES = 48  # of a created puzzle; a draw with more is thrown away (6 houses, 6 attributes: about 20 are usual)
 _DRAWN = 192  # clues of a draw before superfluous ones go
 _FEWEST_TOKENS = 2 * LONGEST_CLUE + 1  # at 3 houses, 3 attributes: six places settle it
-_STREAM = 0  # of generators.draws.words
+_STREAM = 0  # of generators.ground.draws.words
 _ATTEMPTS = 10_000  # for one puzzle
 _PARTS = {"all": 0, "train": 1, "test": 2}
 

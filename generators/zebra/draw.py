@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Bool, Float64, Int8, Int64, UInt8, UInt64
 
-from generators.compiled import kernel
+from generators.ground.compiled import kernel
 from generators.sudoku.fill import shuffle
 from generators.sudoku.search import below as below_unsigned
 from generators.sudoku.search import next_word

@@ -20,7 +20,7 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Bool, Int8, Int16, Int64, UInt8
 
-from generators.compiled import kernel
+from generators.ground.compiled import kernel
 from generators.zebra.clue import LEAST, MOST, support_tables, truth_tables
 from generators.zebra.pairs import strike_by_two_clues
 from generators.zebra.puzzle import ZebraPuzzle, ZebraPuzzles, stack

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Bool, Int8, Int64, UInt8
 
-from generators.compiled import kernel
+from generators.ground.compiled import kernel
 from generators.zebra.clue import MOST, NOTHING
 
 

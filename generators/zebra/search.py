@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Int8, Int64, UInt8, UInt64
 
-from generators.compiled import kernel
+from generators.ground.compiled import kernel
 from generators.sudoku.search import pick_bit
 from generators.zebra.clue import LEAST, MOST, NOTHING, support_tables
 from generators.zebra.puzzle import PADDING, ZebraPuzzles

@@ -18,7 +18,7 @@ from functools import cache
 import numpy as np
 from jaxtyping import Int8, Int64, UInt64
 
-from generators.compiled import kernel
+from generators.ground.compiled import kernel
 from generators.sudoku.symmetry import held_out, key_limit, mix
 from generators.zebra.clue import MOST, NOTHING, TYPE_NUMBERS
 from generators.zebra.puzzle import ZebraPuzzles

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Int8, Int16, Int64, Integer
 
-from generators.compiled import kernel
+from generators.ground.compiled import kernel
 from generators.zebra.clue import CLUE_TYPES, MOST, NOTHING, TYPE_NUMBERS, entity
 from generators.zebra.puzzle import ZebraPuzzle, ZebraPuzzles
 from generators.zebra.search import clue_count

@@ -7,7 +7,7 @@ import time
 import numpy as np
 from jaxtyping import Bool, Integer, UInt8
 
-from generators.keyed_hash import KeyedHash
+from generators.observations.keyed_hash import KeyedHash
 from lo_theory.attacks.inversion import Attempt
 
 EVALUATIONS = "hash evaluations"

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 from jaxtyping import Bool, Int64, Integer, UInt8
 
-from generators.planted import PlantedEnsemble
+from generators.planted.constraints import PlantedEnsemble
 from lo_theory.attacks.inversion import Attempt
 
 CONFLICTS, PROPAGATIONS = "conflicts", "propagations"

@@ -18,8 +18,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from generators.codec import strict_fields
-from generators.storage import write_atomic
+from generators.ground.codec import strict_fields
+from generators.ground.storage import write_atomic
 from lo_theory.learning.coordinates import GridCoordinates
 from lo_theory.learning.network import NetworkConfig, Transformer
 from lo_theory.learning.patches import PromptPatches

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Literal
 
 import torch
@@ -25,8 +25,34 @@ Mlp = Literal["gelu", "swiglu"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class NetworkConfig:
-    """Size and kind of a :class:`Transformer`.
+class Shape:
+    """Size and kind of a network, whatever it reads.
+
+    Attributes:
+        layers: blocks.
+        width: of the residual stream.
+        heads: of attention.
+        hidden: width inside the MLP; four times the width if not given.
+        mlp: activation.
+        positions: embedding of positions.
+    """
+
+    layers: int = 3
+    width: int = 64
+    heads: int = 4
+    hidden: int | None = None
+    mlp: Mlp = "gelu"
+    positions: Positions = "learned"
+
+    @property
+    def shape(self) -> Shape:
+        """These fields alone, of what has more."""
+        return Shape(**{field.name: getattr(self, field.name) for field in fields(Shape)})
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetworkConfig(Shape):
+    """A :class:`Shape` and what the network reads.
 
     The defaults suit sequences of a few dozen tokens on one CPU core. The paper's 19M network (section 2.2; SMDM's
     Diff_LLaMA_19M) is ``layers=8, heads=6, width=384, hidden=1536, mlp="swiglu", positions="rotary"``.
@@ -34,7 +60,6 @@ class NetworkConfig:
     Attributes:
         length: tokens per sequence, L.
         vocabulary: number of tokens that can be predicted, V; mask and pad are not among them.
-        hidden: width inside the MLP; ``None`` means 4 * width.
         causal: each position sees itself and those before it, else all.
         coordinates: tell the network which cell of a grid each token belongs to, beside its position; None: do not.
         patches: read the prompt several tokens at a time; None: one by one.
@@ -45,13 +70,7 @@ class NetworkConfig:
 
     length: int
     vocabulary: int
-    layers: int = 3
-    width: int = 64
-    heads: int = 4
-    hidden: int | None = None
     causal: bool = False
-    positions: Positions = "learned"
-    mlp: Mlp = "gelu"
     coordinates: GridCoordinates | None = None
     patches: PromptPatches | None = None
 

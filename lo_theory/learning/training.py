@@ -19,8 +19,8 @@ from typing import Any, Literal
 
 import torch
 
-from generators.draws import derived_seed
-from generators.storage import write_atomic
+from generators.ground.draws import derived_seed
+from generators.ground.storage import write_atomic
 from lo_theory.learning.checkpoint import Checkpoint, load_checkpoint, network_tensors, restore_network, save_checkpoint
 from lo_theory.learning.flops import training_flops
 from lo_theory.learning.network import Transformer

@@ -12,8 +12,8 @@ from jaxtyping import Bool, Float64, Int64, Integer
 from generators.distribution import LODistribution
 from lo_theory.phases.belief_propagation import DEFAULT, Beliefs, Settings, perturbed_messages, propagate
 from lo_theory.phases.factor_graph import Channels, observation_channels, sequence_graph, slots
+from lo_theory.posteriors.enumeration import ImpossibleEvidence
 from lo_theory.posteriors.factors import checked_tokens
-from lo_theory.posteriors.posterior import ImpossibleEvidence
 
 
 @dataclass(frozen=True)

@@ -10,12 +10,12 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Bool, Float64, Integer
 
-from generators.planted import PlantedEnsemble, PlantedInstance
+from generators.planted.constraints import PlantedEnsemble, PlantedInstance
 from lo_theory.phases.absent_tuples import AbsentTuples
 from lo_theory.phases.ensemble import Ensemble
 from lo_theory.phases.factor_graph import FactorGraph, planted_graph
 from lo_theory.phases.message_passing import damp, factors_to_latents, latents_to_factors, log_normalisers
-from lo_theory.posteriors.posterior import ImpossibleEvidence
+from lo_theory.posteriors.enumeration import ImpossibleEvidence
 
 Start = Literal["prior", "random", "planted"]
 

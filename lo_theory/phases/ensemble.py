@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float64, Integer
 
-from generators.observation import freeze
-from generators.planted import PlantedEnsemble, Shown
-from generators.predicate import check_table
+from generators.observations.function import freeze
+from generators.observations.predicate import check_table
+from generators.planted.constraints import PlantedEnsemble, Shown
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,7 +59,9 @@ class Ensemble:
         noise: float = 0.0,
         alphabet: int | None = None,
     ) -> Ensemble:
-        """A predicate ``(m,) * k`` through a symmetric channel of rate ``noise``; ``generators.named`` has tables.
+        """A predicate ``(m,) * k`` through a symmetric channel of rate ``noise``.
+
+        ``generators.observations.named_tables`` has tables.
 
         Args:
             table: entries in ``range(alphabet)``; ``alphabet`` is by default the largest entry plus one, at least 2.

@@ -22,7 +22,7 @@ import numpy as np
 from jaxtyping import Float64, Integer
 from scipy.stats import norm
 
-from generators.planted_slab import SlabInstance
+from generators.planted.slabs import SlabInstance
 from lo_theory.phases.slab_evolution import gate
 
 _NOTHING = 1e-8  # mean square at which no latent is known

@@ -27,7 +27,7 @@ from jaxtyping import Float64
 from scipy.special import log_ndtr, xlogy
 from scipy.stats import norm
 
-from generators.planted import Shown
+from generators.planted.constraints import Shown
 
 LOG_2 = math.log(2.0)
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(40)

@@ -11,9 +11,9 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Bool, Float64, Int64, Integer
 
-from lo_theory.oracle import PosteriorOfDistribution
-from lo_theory.posteriors.elimination import EliminatedPosterior
-from lo_theory.posteriors.exact_rows import DONE, IMPOSSIBLE, solve
+from lo_theory.denoisers.oracle import PosteriorOfDistribution
+from lo_theory.posteriors.elimination.posterior import EliminatedPosterior
+from lo_theory.posteriors.elimination.rows import DONE, IMPOSSIBLE, solve
 from lo_theory.posteriors.factors import checked_tokens, local_factors
 
 

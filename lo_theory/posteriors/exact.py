@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from generators.distribution import LODistribution
-from lo_theory.oracle import Posterior, PosteriorOfDistribution
-from lo_theory.posteriors.posterior import EnumeratedPosterior
+from lo_theory.denoisers.oracle import Posterior, PosteriorOfDistribution
+from lo_theory.posteriors.enumeration import EnumeratedPosterior
 
 _FEW_STATES = 2**12  # so few latent vectors are enumerated faster than elimination is compiled
 _LARGEST_SCOPE = 2**16  # entries of a local truth table that elimination can hold
@@ -21,7 +21,7 @@ def exact_posterior(distribution: LODistribution) -> PosteriorOfDistribution:
     m, widest = distribution.alphabet, max((f.scopes.shape[1] for f in distribution.functions), default=0)
     if m**distribution.n_latents <= _FEW_STATES or m**widest > _LARGEST_SCOPE:
         return EnumeratedPosterior(distribution)
-    from lo_theory.posteriors.elimination import EliminatedPosterior
+    from lo_theory.posteriors.elimination.posterior import EliminatedPosterior
 
     return EliminatedPosterior(distribution)
 

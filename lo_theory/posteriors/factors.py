@@ -8,8 +8,8 @@ import numpy as np
 from jaxtyping import Float64, Int32, Int64, Integer
 
 from generators.distribution import LODistribution
-from generators.observation import ObservationFunction, noiseless_tables
-from generators.predicate import Predicate
+from generators.observations.function import ObservationFunction, noiseless_tables
+from generators.observations.predicate import Predicate
 
 
 class Factors(NamedTuple):

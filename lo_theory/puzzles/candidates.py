@@ -17,7 +17,9 @@ import torch
 from jaxtyping import Bool, Float64, Int64, Integer, UInt8
 from torch import Tensor
 
-from generators.compiled import kernel  # not this floor's: its cache follows the text of the solvers that are called
+from generators.ground.compiled import (
+    kernel,  # not this floor's: its cache follows the text of the solvers that are called
+)
 from generators.sudoku.grid import Size
 from generators.sudoku.strategies import UNIQUE_RECTANGLE, bit_count
 from generators.sudoku.waves import board_candidates, single_bits, strike_once

@@ -14,7 +14,9 @@ import torch
 from jaxtyping import Float64, Int32, Int64, Integer, UInt8
 from torch import Tensor
 
-from generators.compiled import kernel  # not this floor's: its cache follows the text of the solver that is called
+from generators.ground.compiled import (
+    kernel,  # not this floor's: its cache follows the text of the solver that is called
+)
 from generators.sudoku.grid import Size, grid_text
 from generators.sudoku.search import fewest_candidates, place_givens, propagate, solve
 from lo_theory.puzzles.boards import visible_grids

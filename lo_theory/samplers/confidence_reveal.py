@@ -13,8 +13,9 @@ import torch
 from jaxtyping import Bool, Float, Float64
 from torch import Tensor
 
+from lo_theory.denoisers.denoiser import answer_entropy
 from lo_theory.samplers.reveal import RevealRule, reveal_top_k
-from lo_theory.samplers.scores import answer_entropy, spread
+from lo_theory.samplers.scores import spread
 from lo_theory.samplers.situation import Situation
 
 

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Bool, Float, Float64, Int64
 from torch import Tensor
 
-from lo_theory.denoiser import Denoiser
+from lo_theory.denoisers.denoiser import Denoiser
 from lo_theory.samplers.decoder import Decoder, in_order, margin, top_probability, vanilla
 from lo_theory.samplers.rewrite import Planner
 from lo_theory.samplers.situation import Situation

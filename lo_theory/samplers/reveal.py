@@ -136,7 +136,7 @@ def binomial(steps: int, schedule: NoiseSchedule = LINEAR) -> RevealRule:
 
 
 def counted(counts: Sequence[int]) -> RevealRule:
-    """The ``counts[t]`` best positions at step t: a schedule as numbers (:mod:`lo_theory.samplers.step_counts`).
+    """The ``counts[t]`` best positions at step t: a schedule as numbers (:mod:`lo_theory.laws.step_counts`).
 
     A row with fewer masks than all counts together is finished early; one with more is finished by the last step, which
     reveals all that is left.

@@ -15,6 +15,7 @@ import torch
 from jaxtyping import Bool, Float, Float64
 from torch import Tensor
 
+from lo_theory.denoisers.denoiser import answer_entropy
 from lo_theory.orders import check_order
 from lo_theory.samplers.noise import gaussian_noise, gumbel_noise, uniform_noise
 
@@ -95,11 +96,6 @@ def negative_entropy_score(
     position first. Source: error proxy "entropy" of Ben-Hamu et al. 2025, arXiv 2505.24857.
     """
     return -spread(answer_entropy(log_probs[hidden]), hidden)
-
-
-def answer_entropy(log_probs: Float[Tensor, "*at V"]) -> Float64[Tensor, "*at"]:
-    """Entropy of each answer in nats; impossible values count zero, rounding never makes it negative."""
-    return torch.special.entr(log_probs.double().exp()).sum(dim=-1).clamp_min(0.0)
 
 
 def spread(values: Float64[Tensor, " M"], hidden: Bool[Tensor, "B L"]) -> Float64[Tensor, "B L"]:

@@ -13,10 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from generators.distribution import LODistribution
-from generators.named import nae, parity
-from generators.noise import Noisy
-from generators.predicate import Predicate
-from generators.scopes import random_scopes
+from generators.observations.named_tables import nae, parity
+from generators.observations.noise import Noisy
+from generators.observations.predicate import Predicate
+from generators.observations.scopes import random_scopes
 from generators.testing import arbitrary_sequences, distributions, observation_functions, orders, priors, sequences
 
 FAIR = np.array([0.5, 0.5])

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from generators import families, named
+from generators import families
 from generators.distribution import LODistribution
+from generators.observations import named_tables as named
 
 FALSE_ALARM = 1e-6
 FAMILIES: dict[str, Callable[[int], LODistribution]] = {

@@ -13,15 +13,15 @@ from hypothesis import strategies as st
 from scipy.integrate import quad
 from scipy.stats import binom
 
-from generators import named
 from generators.distribution import LODistribution
 from generators.families import predicate_csp, whole_hash
-from generators.planted import PlantedEnsemble
-from generators.predicate import Predicate
+from generators.observations import named_tables as named
+from generators.observations.predicate import Predicate
+from generators.planted.constraints import PlantedEnsemble
 from generators.testing.strategies import distributions
+from lo_theory.denoisers.oracle import PosteriorDenoiser
 from lo_theory.learning.masking import subproblem_weight
 from lo_theory.likelihood import chain_nll
-from lo_theory.oracle import PosteriorDenoiser
 from lo_theory.phases.belief_posterior import BeliefPropagationPosterior
 from lo_theory.phases.belief_propagation import Settings, planted_beliefs, prior_messages, propagate
 from lo_theory.phases.ensemble import Ensemble
@@ -36,7 +36,7 @@ from lo_theory.phases.window import (
     window_share_limit,
     window_steps,
 )
-from lo_theory.posteriors.posterior import EnumeratedPosterior
+from lo_theory.posteriors.enumeration import EnumeratedPosterior
 
 LOG2 = math.log(2.0)
 

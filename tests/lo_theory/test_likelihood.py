@@ -12,11 +12,12 @@ from jaxtyping import Float, Int64
 from scipy.stats import norm
 from torch import Tensor
 
-from generators import named
 from generators.distribution import LODistribution
-from generators.noise import Noisy
-from generators.predicate import Predicate
-from generators.scopes import random_scopes
+from generators.observations import named_tables as named
+from generators.observations.noise import Noisy
+from generators.observations.predicate import Predicate
+from generators.observations.scopes import random_scopes
+from lo_theory.denoisers.oracle import PosteriorDenoiser
 from lo_theory.likelihood import (
     RowNats,
     chain_nelbo,
@@ -26,8 +27,7 @@ from lo_theory.likelihood import (
     exact_nelbo,
     monte_carlo_nelbo,
 )
-from lo_theory.oracle import PosteriorDenoiser
-from lo_theory.posteriors.posterior import EnumeratedPosterior, ImpossibleEvidence
+from lo_theory.posteriors.enumeration import EnumeratedPosterior, ImpossibleEvidence
 
 
 class Hashed:

@@ -1,0 +1,1 @@
+"""Scopes that are drawn given the latents: planted constraints and planted slabs."""

@@ -1,0 +1,1 @@
+"""The exact law of a sampler: what parallel decoding costs, and how many tokens a step may reveal."""

@@ -1,0 +1,1 @@
+"""The exact posterior by eliminating latents: reduction, order, bucket tree, joint queries, compiled rows."""

@@ -1,0 +1,231 @@
+"""The exact posterior of a batch, one sequence after the other: reduce, eliminate, ask."""
+
+from __future__ import annotations
+
+import numpy as np
+from jaxtyping import Float64, Int64
+
+from lo_theory.compiled import kernel
+from lo_theory.posteriors.elimination.bucket_tree import eliminate, new_buckets
+from lo_theory.posteriors.elimination.joint_queries import Query, calibrate, draw, joint, new_query, pick
+from lo_theory.posteriors.elimination.order import Forest, new_forest, new_graph, plan
+from lo_theory.posteriors.elimination.reduction import settle
+from lo_theory.posteriors.elimination.remainder import collect, new_remainder
+from lo_theory.posteriors.elimination.tables import grown
+from lo_theory.posteriors.elimination.ties import Scope, Ties, advance, first, look, new_scope, new_ties, settled_index
+from lo_theory.posteriors.factors import Factors
+
+DONE, IMPOSSIBLE, TOO_WIDE, TOO_LARGE = 0, 1, 2, 3
+
+
+@kernel
+def solve(
+    factors: Factors,
+    tokens: Int64[np.ndarray, "B L"],
+    mask_id: int,
+    max_width: int,
+    max_entries: int,
+    uniform: Float64[np.ndarray, "B L"],
+    log_evidence: Float64[np.ndarray, "B"],
+    marginals: Float64[np.ndarray, "B L V"],
+    samples: Int64[np.ndarray, "B L"],
+) -> tuple[int, int, int, float]:
+    """Fill the outputs that have rows: an output with B = 0 is not wanted. ``marginals`` must hold zeros.
+
+    Returns (status, row, width, entries): DONE, or why and at which row it stopped.
+    """
+    n, m, n_observations = len(factors.latent_position), len(factors.log_prior), len(factors.alphabet)
+    arity = 1
+    for j in range(n_observations):
+        arity = max(arity, factors.scope_start[j + 1] - factors.scope_start[j])
+    ties, scope, remainder = (
+        new_ties(n, m, n_observations),
+        new_scope(arity, m),
+        new_remainder(n, m, n_observations, arity),
+    )
+    graph, forest, buckets, query = new_graph(0), new_forest(0), new_buckets(n, n_observations), new_query(n)
+    factor_pool, conditionals, messages, joints = np.empty(64), np.empty(64), np.empty(64), np.empty(64)
+    buffers, choice = (np.empty(64), np.empty(64)), np.empty(n, np.int64)
+    root_marginals = np.empty((n, m))
+    for row in range(len(tokens)):
+        line = tokens[row]
+        if not settle(factors, line, mask_id, ties, scope):
+            return IMPOSSIBLE, row, 0, 0.0
+        roots, count, constant, factor_pool = collect(factors, line, mask_id, ties, scope, remainder, factor_pool)
+        if roots > len(forest.size):
+            graph, forest = new_graph(min(n, 2 * roots)), new_forest(min(n, 2 * roots))
+        width, entries = plan(remainder, roots, count, graph, forest, max_width)
+        if width > max_width or 3 * entries > max_entries:
+            return TOO_WIDE, row, width, 3 * entries
+        conditionals, messages = grown(conditionals, int(entries)), grown(messages, int(entries))
+        constant += eliminate(remainder, roots, count, factor_pool, forest, buckets, conditionals, messages)
+        if constant == -np.inf:
+            return IMPOSSIBLE, row, 0, 0.0
+        if len(log_evidence):
+            log_evidence[row] = constant
+        if len(samples):
+            draw(forest, roots, conditionals, remainder.latent, uniform[row], choice)
+            _write_sample(factors, line, mask_id, ties, remainder.number, uniform[row], choice, samples[row])
+        if len(marginals):
+            joints = grown(joints, int(entries))
+            buffers = calibrate(forest, roots, conditionals, joints, root_marginals, buffers, query)
+            _write_latents(factors, ties, remainder.number, root_marginals, marginals[row])
+            too_large, buffers = _write_observations(
+                factors, line, mask_id, ties, scope, remainder.number, forest,
+                conditionals, joints, root_marginals, buffers, query, max_entries, marginals[row],
+            )  # fmt: skip
+            if too_large:
+                return TOO_LARGE, row, width, too_large
+            _finish(line, mask_id, marginals[row])
+    return DONE, 0, 0, 0.0
+
+
+@kernel
+def _write_observations(
+    factors: Factors,
+    tokens: Int64[np.ndarray, "L"],
+    mask_id: int,
+    ties: Ties,
+    scope: Scope,
+    number: Int64[np.ndarray, "N"],
+    forest: Forest,
+    conditionals: Float64[np.ndarray, "n"],
+    joints: Float64[np.ndarray, "n"],
+    root_marginals: Float64[np.ndarray, "R m"],
+    buffers: tuple[Float64[np.ndarray, "s"], Float64[np.ndarray, "s"]],
+    query: Query,
+    max_entries: int,
+    out: Float64[np.ndarray, "L V"],
+) -> tuple[float, tuple[Float64[np.ndarray, "s"], Float64[np.ndarray, "s"]]]:
+    """Marginals of the masked observations; returns (entries of a joint beyond the limit or 0, the buffers)."""
+    asked = np.empty(len(scope.roots), np.int64)
+    for j in range(len(factors.alphabet)):
+        if tokens[factors.observation_position[j]] != mask_id:
+            continue
+        line = out[factors.observation_position[j]]
+        index = settled_index(factors.scope_start, factors.scope, factors.stride, ties.only, j)
+        if index >= 0:
+            _receive(factors, j, index, 1.0, line)
+            continue
+        count, base = look(factors, ties, j, scope)
+        for a in range(count):
+            asked[a] = number[scope.roots[a]]
+        if count == 1:
+            for i in range(scope.sizes[0]):
+                _receive(factors, j, base + scope.offsets[0, i], root_marginals[asked[0], i], line)
+            continue
+        too_large, buffers = joint(forest, asked, count, conditionals, joints, buffers, query, max_entries)
+        if too_large:
+            return too_large, buffers
+        _spread(factors, j, base, count, scope, number, query.axes, buffers[0], line)
+    return 0.0, buffers
+
+
+@kernel
+def _write_latents(
+    factors: Factors,
+    ties: Ties,
+    number: Int64[np.ndarray, "N"],
+    root_marginals: Float64[np.ndarray, "R m"],
+    out: Float64[np.ndarray, "L V"],
+) -> None:
+    for latent in range(len(ties.root)):
+        root, i = ties.root[latent], 0
+        v = number[root]
+        for x in range(ties.value.shape[1]):
+            if ties.alive[root, x]:
+                p = 1.0 if v < 0 else root_marginals[v, i]
+                out[factors.latent_position[latent], ties.value[latent, x]] += p
+                i += 1
+
+
+@kernel
+def _spread(
+    factors: Factors,
+    observation: int,
+    base: int,
+    count: int,
+    scope: Scope,
+    number: Int64[np.ndarray, "N"],
+    axes: Int64[np.ndarray, "R"],
+    table: Float64[np.ndarray, "s"],
+    out: Float64[np.ndarray, "V"],
+) -> None:
+    """Add the joint of the free roots of an observation to the values that it yields; ``axes`` is the joint's order."""
+    stride_of = scope.partner[0, :count, 0]
+    stride = 1
+    for k in range(count - 1, -1, -1):
+        for a in range(count):
+            if number[scope.roots[a]] == axes[k]:
+                stride_of[a] = stride
+                stride *= scope.sizes[a]
+                break
+    index = first(scope, count, base)
+    while index >= 0:
+        at = 0
+        for a in range(count):
+            at += stride_of[a] * scope.digits[a]
+        _receive(factors, observation, index, table[at], out)
+        index = advance(scope, count, index)
+
+
+@kernel
+def _receive(factors: Factors, observation: int, index: int, p: float, out: Float64[np.ndarray, "V"]) -> None:
+    """Add ``p Q(. | z)`` for the value z sent by the setting at ``index`` of the observation's table."""
+    if p == 0.0:
+        return
+    sent = factors.codes[factors.table_start[observation] + index]
+    if factors.log_replaced[observation] == -np.inf:
+        out[sent] += p
+        return
+    for y in range(factors.alphabet[observation]):
+        log_q = factors.log_kept[observation] if y == sent else factors.log_replaced[observation]
+        out[y] += p * np.exp(log_q)
+
+
+@kernel
+def _finish(tokens: Int64[np.ndarray, "L"], mask_id: int, out: Float64[np.ndarray, "L V"]) -> None:
+    """Point masses at visible tokens; elsewhere take off the rounding of the sums, so that they are one."""
+    for i in range(len(out)):
+        if tokens[i] != mask_id:
+            out[i] = 0.0
+            out[i, tokens[i]] = 1.0
+            continue
+        total = 0.0
+        for x in range(out.shape[1]):
+            total += out[i, x]
+        for x in range(out.shape[1]):
+            out[i, x] /= total
+
+
+@kernel
+def _write_sample(
+    factors: Factors,
+    tokens: Int64[np.ndarray, "L"],
+    mask_id: int,
+    ties: Ties,
+    number: Int64[np.ndarray, "N"],
+    uniform: Float64[np.ndarray, "L"],
+    choice: Int64[np.ndarray, "R"],
+    out: Int64[np.ndarray, "L"],
+) -> None:
+    """Latents from their roots, then masked observations from the latents; visible tokens stay."""
+    out[:] = tokens
+    for latent in range(len(ties.root)):
+        root, i = ties.root[latent], 0
+        v = number[root]
+        for x in range(ties.value.shape[1]):
+            if ties.alive[root, x]:
+                if v < 0 or i == choice[v]:
+                    out[factors.latent_position[latent]] = ties.value[latent, x]
+                i += 1
+    for j in range(len(factors.alphabet)):
+        position = factors.observation_position[j]
+        if tokens[position] != mask_id:
+            continue
+        index = 0
+        for at in range(factors.scope_start[j], factors.scope_start[j + 1]):
+            index += factors.stride[at] * out[factors.latent_position[factors.scope[at]]]
+        probabilities = np.zeros(factors.alphabet[j])
+        _receive(factors, j, index, 1.0, probabilities)
+        out[position] = pick(probabilities, uniform[position])
