@@ -1,21 +1,25 @@
 # Everything starts from a machine with Python >= 3.11 and make: the first target creates .venv and installs.
 PYTHON ?= python3
-VENV := .venv
+VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+WORKERS ?= logical
+TORCH := $(shell grep '^torch==' constraints.txt)
 
 # One thread per process: small models gain nothing from two, and idle OpenMP threads that spin cost other processes dearly.
 export OMP_NUM_THREADS ?= 1
 export OMP_WAIT_POLICY ?= passive
 export PYTHONHASHSEED ?= 0
 
-.PHONY: reproduce test lint format types wheel bench clean
+.PHONY: reproduce test tests lint format types wheel bench explore shuffle test-lowest test-newest clean
 
 reproduce: $(INSTALLED)  ## the main job: hardness figures of real runs and their report, in runs/hardness-smoke
 	$(BIN)/lo-theory reproduce hardness --scale smoke
 
-test: $(INSTALLED) lint types wheel  ## everything that CI runs
-	$(BIN)/python -m pytest
+test: $(INSTALLED) lint types wheel tests  ## everything that CI runs
+
+tests: $(INSTALLED)  ## the tests alone, side by side on all processors
+	$(BIN)/python -m pytest -n $(WORKERS) -p no:randomly
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .
@@ -34,6 +38,25 @@ format: $(INSTALLED)
 bench: $(INSTALLED)  ## speed as ratios of two things measured in one run
 	for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
 
+explore: $(INSTALLED)  ## the properties on other examples than the fixed ones: random seeds, ten times as many (an hour)
+	$(BIN)/python -m pytest -n $(WORKERS) -p no:randomly --hypothesis-profile=explore -m hypothesis
+
+shuffle: $(INSTALLED)  ## the tests in a random order, which must not matter
+	$(BIN)/python -m pytest -n $(WORKERS)
+
+test-lowest:  ## the lowest versions that pyproject.toml admits; PyTorch stays at the tested one
+	$(PYTHON) -m venv .venv-lowest
+	.venv-lowest/bin/python -m pip install --quiet --upgrade pip setuptools wheel packaging
+	.venv-lowest/bin/python tests/lowest.py > .venv-lowest/constraints.txt
+	.venv-lowest/bin/python -m pip install --quiet --constraint .venv-lowest/constraints.txt $(TORCH) --editable '.[dev]'
+	.venv-lowest/bin/python -m pytest -n $(WORKERS) -p no:randomly
+
+test-newest:  ## the newest versions of everything but PyTorch
+	$(PYTHON) -m venv .venv-newest
+	.venv-newest/bin/python -m pip install --quiet --upgrade pip setuptools wheel
+	.venv-newest/bin/python -m pip install --quiet --upgrade $(TORCH) --editable '.[dev]'
+	.venv-newest/bin/python -m pytest -n $(WORKERS) -p no:randomly
+
 $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "lo-theory needs Python >= 3.11; say which: make PYTHON=python3.12 ...")'
 	$(PYTHON) -m venv $(VENV)
@@ -42,4 +65,4 @@ $(INSTALLED): pyproject.toml constraints.txt
 	touch $@
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv-lowest .venv-newest build dist *.egg-info .pytest_cache .ruff_cache .hypothesis

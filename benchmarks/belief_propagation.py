@@ -15,9 +15,9 @@ import time
 
 import numpy as np
 
-from generators import named
 from generators.families import nae_sat
-from generators.planted import PlantedEnsemble, Shown
+from generators.observations import named_tables as named
+from generators.planted.constraints import PlantedEnsemble, Shown
 from lo_theory.phases.belief_posterior import BeliefPropagationPosterior
 from lo_theory.phases.belief_propagation import Settings, Start, overlap, planted_beliefs
 from lo_theory.phases.ensemble import Ensemble

@@ -24,8 +24,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from lo_theory.denoiser import Denoiser
-from lo_theory.learning.learners import MaskedDenoiser
+from lo_theory.denoisers.denoiser import Denoiser
+from lo_theory.denoisers.network import MaskedDenoiser
 from lo_theory.learning.network import NetworkConfig, Transformer
 from lo_theory.samplers.decoder import Decoder, margin, top_probability, vanilla
 from lo_theory.samplers.decoding import DecodingState, advance, decode

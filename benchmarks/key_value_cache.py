@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from lo_theory.learning.learners import CausalDenoiser
+from lo_theory.denoisers.network import CausalDenoiser
 from lo_theory.learning.network import NetworkConfig, Transformer
 from lo_theory.samplers.decoder import Decoder
 from lo_theory.samplers.decoding import decode

@@ -21,9 +21,9 @@ import numpy as np
 
 from generators.distribution import LODistribution
 from generators.families import nae_sat, sparse_parity
-from lo_theory.posteriors.elimination import EliminatedPosterior
-from lo_theory.posteriors.gf2 import ParityPosterior
-from lo_theory.posteriors.posterior import EnumeratedPosterior
+from lo_theory.posteriors.elimination.posterior import EliminatedPosterior
+from lo_theory.posteriors.enumeration import EnumeratedPosterior
+from lo_theory.posteriors.parities import ParityPosterior
 
 SIZES = ((20, 280), (25, 275), (30, 270), (40, 260), (50, 250), (100, 200))
 GOALS = {(20, 280): 10_000.0, (100, 200): 4_000.0}  # sequences per second

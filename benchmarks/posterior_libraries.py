@@ -27,8 +27,8 @@ import numpy as np
 
 from generators.distribution import LODistribution
 from generators.families import nae_sat
-from lo_theory.posteriors.elimination import EliminatedPosterior
-from lo_theory.posteriors.library_posterior import LibraryPosterior, pyagrum
+from lo_theory.posteriors.elimination.posterior import EliminatedPosterior
+from lo_theory.posteriors.second_opinion import LibraryPosterior, pyagrum
 
 SIZES = ((20, 280), (25, 275), (30, 270), (40, 260), (50, 250), (100, 200))
 SHARES = (0.5, 0.7, 0.9)

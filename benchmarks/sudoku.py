@@ -18,7 +18,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from generators.draws import words
+from generators.ground.draws import words
 from generators.sudoku import (
     SIZES,
     STUCK,

@@ -11,6 +11,7 @@ from jaxtyping import Float64, Integer
 
 from generators.ground.codec import array_from_json, array_to_json, fingerprint, strict_fields
 from generators.ground.draws import latent_columns, replace_noisily, words
+from generators.ground.permutation import check_permutation
 from generators.ground.transpose import to_rows
 from generators.observations.function import ObservationFunction, channel_entropy, channel_log_prob, freeze
 from generators.observations.kinds import function_from_json
@@ -52,7 +53,7 @@ class LODistribution:
             _check_function(function, number, len(prior), self.n_latents)
         length = self.n_latents + sum(len(f.scopes) for f in self.functions)
         order = np.arange(length) if self.order is None else np.array(self.order)
-        check_permutation(order, length)
+        check_permutation(order, length, "Leave it out for the identity.")
         freeze(self, prior=prior, functions=tuple(self.functions), order=order.astype(np.int64))
 
     @property
@@ -252,20 +253,6 @@ class LODistribution:
             out[self._order[at : at + len(values)]] = values
             at += len(values)
         return out
-
-
-def check_permutation(order: np.ndarray, length: int) -> None:
-    """Raise ValueError unless ``order`` is a permutation of ``range(length)``; the first offender is named."""
-    integers = order.shape == (length,) and np.issubdtype(order.dtype, np.integer)
-    if integers and np.array_equal(np.sort(order), np.arange(length)):
-        return
-    flat = order.ravel().tolist()
-    seen: set[object] = set()
-    offender = next((v for v in flat if v not in range(length) or v in seen or seen.add(v)), None)
-    raise ValueError(
-        f"order must be a permutation of range({length}); got shape {order.shape} of {order.dtype}, first offender "
-        f"{offender!r}. Leave it out for the identity."
-    )
 
 
 def _check_prior(prior: Float64[np.ndarray, "..."]) -> None:

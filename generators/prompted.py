@@ -79,7 +79,7 @@ def form_fingerprint(form: str, source: Mapping[str, Any], **options: Any) -> st
     return fingerprint({"format": FORMAT, "form": form, "source": dict(source), **options})
 
 
-def check_order(order: str, levels: tuple[int, int] | None, solvable: tuple[int, int]) -> None:
+def check_answer_order(order: str, levels: tuple[int, int] | None, solvable: tuple[int, int]) -> None:
     """Refuse at once what would stop a training run on its way: a puzzle without a solver's order.
 
     Raises:

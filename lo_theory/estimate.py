@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from scipy.stats import norm
 
 Method = Literal["exact", "chain", "monte_carlo"]
@@ -77,18 +77,58 @@ def ratio_estimate(
     return Estimate(value=value, standard_error=error, samples=n, method=method)
 
 
-def wilson_interval(successes: int, trials: int, confidence: float = 0.95) -> tuple[float, float]:
+def share_estimate(successes: int, trials: int) -> Estimate:
+    """Share of independent trials that succeeded; its error is zero where all did, or none: an interval is not.
+
+    Raises:
+        ValueError: as :func:`wilson_interval`, which goes with it.
+    """
+    _check_counts(successes, trials)
+    share = successes / trials
+    error = math.sqrt(share * (1 - share) / trials)
+    return Estimate(value=share, standard_error=error, samples=trials, method="monte_carlo")
+
+
+def wilson_interval(successes: int | float, trials: int | float, confidence: float = 0.95) -> tuple[float, float]:
     """Score interval of a proportion (Wilson 1927); sensible also at 0 and 1, where the normal interval has no width.
 
+    Args:
+        successes, trials: whole numbers, or effective ones.
     Raises:
         ValueError: not ``0 <= successes <= trials`` with at least one trial.
     """
+    _check_counts(successes, trials)
+    return _score_interval(successes / trials, trials, confidence)
+
+
+def effective_interval(share: float, error: float, clusters: int, confidence: float = 0.95) -> tuple[float, float]:
+    """Wilson's score interval of a share over tokens that come in independent clusters, of any sizes.
+
+    The number of trials is the effective one, ``share (1 - share) / error**2`` (Korn and Graubard 1998). It is at least
+    the number of clusters, and is set to that where the error is zero or unknown (NaN), so a share of 100% in n
+    clusters has the lower end of n successes in n trials.
+
+    Args:
+        error: a standard error that counts a cluster as one draw.
+    """
+    trials = max(float(clusters), share * (1 - share) / error**2) if error > 0 else float(clusters)
+    return _score_interval(share, trials, confidence)
+
+
+def clustered_interval(hits: Bool[np.ndarray, "n P"], confidence: float = 0.95) -> tuple[float, float]:
+    """Interval of the mean of ``hits``, when the tokens of a sequence depend on each other and sequences do not."""
+    mean = mean_estimate(hits.mean(axis=1))
+    return effective_interval(mean.value, mean.standard_error, mean.samples, confidence)
+
+
+def _score_interval(share: float, trials: int | float, confidence: float) -> tuple[float, float]:
+    z = float(norm.ppf(0.5 + confidence / 2))
+    scale = 1 + z * z / trials
+    centre = (share + z * z / (2 * trials)) / scale
+    half = z * math.sqrt(share * (1 - share) / trials + z * z / (4 * trials * trials)) / scale
+    return max(0.0, min(centre - half, share)), min(1.0, max(centre + half, share))  # rounding moves no exact end
+
+
+def _check_counts(successes: int | float, trials: int | float) -> None:
     if not 0 <= successes <= trials or trials < 1:
         raise ValueError(f"a proportion needs 0 <= successes <= trials, trials >= 1; got {successes} of {trials}.")
-    z = float(norm.ppf(0.5 + confidence / 2))
-    p, scale = successes / trials, 1.0 + z * z / trials
-    centre = (p + z * z / (2 * trials)) / scale
-    half = z * math.sqrt(p * (1 - p) / trials + z * z / (4 * trials * trials)) / scale
-    low = 0.0 if successes == 0 else max(0.0, centre - half)  # rounding must not move the exact ends
-    high = 1.0 if successes == trials else min(1.0, centre + half)
-    return low, high

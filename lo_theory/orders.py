@@ -8,11 +8,15 @@ first; the names speak of the paper's L = 2048, where they mean 204 and 45 swaps
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Literal
 
 import numpy as np
 from jaxtyping import Int64
+
+from generators.ground.permutation import check_permutation
+
+OrderName = Literal["natural", "reversed", "closer", "much-closer", "uniform"]
 
 
 def identity(length: int) -> Int64[np.ndarray, " L"]:
@@ -59,6 +63,24 @@ def much_closer(length: int, rng: np.random.Generator) -> Int64[np.ndarray, " L"
     return swaps(length, round(math.sqrt(length)), rng)
 
 
+_OVER: dict[OrderName, Callable[[int, np.random.Generator], Int64[np.ndarray, " L"]]] = {
+    "natural": lambda length, rng: identity(length),
+    "reversed": lambda length, rng: reverse(length),
+    "closer": closer,
+    "much-closer": much_closer,
+    "uniform": uniform,
+}
+
+
+def named_order(name: OrderName, natural: Int64[np.ndarray, " L"], rng: np.random.Generator) -> Int64[np.ndarray, " L"]:
+    """An order by its name, on top of a natural one: ``natural`` itself, its reverse, or a random one drawn by ``rng``.
+
+    Args:
+        natural: of an L&O distribution, latents before observations.
+    """
+    return natural[_OVER[name](len(natural), rng)]
+
+
 def check_order(order: Sequence[int] | np.ndarray, length: int) -> Int64[np.ndarray, " L"]:
     """``order`` as a fresh int64 array, once it is known to be a permutation of ``range(length)``.
 
@@ -66,27 +88,7 @@ def check_order(order: Sequence[int] | np.ndarray, length: int) -> Int64[np.ndar
         ValueError: it is none; the message names the first entry that is no integer, out of range or seen before.
     """
     _check_length(length)
-    entries = order.tolist() if isinstance(order, np.ndarray) else [_plain(entry) for entry in order]
-    seen: set[int] = set()
-    for entry in entries:
-        if type(entry) is not int or not 0 <= entry < length or entry in seen:
-            raise ValueError(_no_permutation(entries, length, f"first offender {entry!r}"))
-        seen.add(entry)
-    if len(entries) != length:
-        missing = min(set(range(length)) - seen)
-        raise ValueError(_no_permutation(entries, length, f"first missing position {missing}"))
-    return np.asarray(entries, dtype=np.int64)
-
-
-def _plain(entry: Any) -> Any:
-    return int(entry) if isinstance(entry, np.integer) else entry
-
-
-def _no_permutation(entries: list[Any], length: int, offence: str) -> str:
-    return (
-        f"order must be a permutation of range({length}); got {len(entries)} entries, {offence}. "
-        f"For left-to-right pass orders.identity({length})."
-    )
+    return check_permutation(order, length, f"For left-to-right pass orders.identity({length}).")
 
 
 def _check_length(length: int) -> None:

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from analysis import cli
+from analysis.cli import main as cli
 
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
+FLOORS = ("generators", "lo_theory", "analysis")
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```", flags=re.MULTILINE | re.DOTALL)
 SHELLS = ("bash", "console", "sh")
 
@@ -83,15 +84,21 @@ def test_links_and_pictures_lead_somewhere(text):
     assert [link for link in inside if not (ROOT / link).exists()] == []
 
 
-def test_files_of_the_map_exist(text):
-    folder, missing = "", []
-    for first in re.findall(r"^\| ([^|]*) \|", text, flags=re.MULTILINE):
-        if heading := re.match(r"\*\*`(\w+/)`\*\*", first):
-            folder = heading[1]
-        elif folder:
-            missing += [n for n in re.findall(r"`([\w/]+(?:\.py|/))`", first) if not (ROOT / folder / n).exists()]
-    assert folder, "the README has no file map"
-    assert missing == []
+def test_the_map_names_every_room_and_no_other():
+    rooms = {path.parent.relative_to(ROOT) for floor in FLOORS for path in (ROOT / floor).rglob("__init__.py")}
+    figures = ROOT / "analysis" / "figures"
+    named = set()
+    for cell in re.findall(r"^\| (`[^|]*) \|", (ROOT / "CONTRIBUTING.md").read_text(), flags=re.MULTILINE):
+        first, *others = (Path(name) for name in re.findall(r"`([\w/]+)/`", cell))
+        named |= {first, *(beside(first, name, rooms) for name in others)}
+    plain = {room for room in rooms if (ROOT / room).parent != figures or room.name == "audit"}
+    assert plain - named == {Path("analysis"), Path("analysis/figures")}
+    assert {name for name in named if not (ROOT / name).exists()} == {Path("analysis/figures/NAME")}
+
+
+def beside(first, name, rooms):
+    """The folder that a name behind another one means: below one of its parents."""
+    return next((parent / name for parent in (first, *first.parents) if parent / name in rooms), name)
 
 
 def test_no_placeholder_is_left(text):

@@ -27,7 +27,7 @@ def main() -> None:
         unpacked = Path(folder) / "unpacked"
         zipfile.ZipFile(wheel).extractall(unpacked)
         program = (
-            f"import {', '.join(PACKAGES)}; import analysis.cli; "
+            f"import {', '.join(PACKAGES)}; import analysis.cli.main; "
             f"assert all(m.__file__.startswith({str(unpacked)!r}) for m in ({', '.join(PACKAGES)}))"
         )
         environment = {**os.environ, "PYTHONPATH": str(unpacked)}

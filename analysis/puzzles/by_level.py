@@ -12,10 +12,10 @@ from dataclasses import replace
 import numpy as np
 from jaxtyping import Bool, Int64
 
+from analysis.lab.rows import Row, Subject
 from analysis.puzzles.judging import Judgement, puzzle_rows
 from analysis.puzzles.problems import Levels
-from analysis.rows import Row, Subject
-from generators.codec import fingerprint
+from generators.ground.codec import fingerprint
 from generators.sudoku.human import STUCK
 from generators.sudoku.strategies import HIDDEN_SINGLE, LONE_SINGLE, NAKED_PAIR, UNIQUE_RECTANGLE
 

@@ -9,20 +9,18 @@ answer that changes a given is an error, not a low score; public code that compa
 
 from __future__ import annotations
 
-import math
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Int8, Int64, Integer
 
-from analysis.networks.order_accuracy import effective_interval
-from analysis.rows import Row, Subject
+from analysis.lab.rows import Row, Subject
 from generators.sudoku.grid import check_grids, completes, place
 from generators.zebra.clue import LEAST, MOST, NOTHING, truth_tables
 from generators.zebra.puzzle import PADDING, ZebraPuzzles
-from lo_theory.estimate import ratio_estimate, wilson_interval
+from lo_theory.estimate import effective_interval, ratio_estimate, share_estimate, wilson_interval
 
-EXPERIMENT = "puzzles"
+EXPERIMENT_NAME = "puzzles"
 BOARD, CELL, VALIDITY = "board_accuracy", "cell_accuracy", "validity"
 
 
@@ -145,7 +143,7 @@ def puzzle_rows(
     calls: float | None,
     swept: str | None = None,
     at: float | None = None,
-    experiment: str = EXPERIMENT,
+    experiment: str = EXPERIMENT_NAME,
 ) -> list[Row]:
     """Board accuracy, cell accuracy and validity as rows.
 
@@ -163,41 +161,14 @@ def puzzle_rows(
     if not n:
         raise ValueError("accuracies need at least one board; got none.")
     cells = ratio_estimate(judgement.right.sum(axis=1).astype(float), judgement.asked.sum(axis=1).astype(float))
-    measured = [
-        (BOARD, *_proportion(judgement.solved)),
-        (
-            CELL,
-            cells.value,
-            cells.standard_error,
-            effective_interval(cells.value, cells.standard_error, n),
-        ),
-        (VALIDITY, *_proportion(judgement.valid)),
-    ]
-    return [
-        Row(
-            **asdict(about),
-            experiment=experiment,
-            metric=metric,
-            value=value,
-            standard_error=error,
-            samples=n,
-            method="monte_carlo",
-            decoder=decoder,
-            calls=calls,
-            swept=swept,
-            at=at,
-            low=low,
-            high=high,
-        )
-        for metric, value, error, (low, high) in measured
-    ]
-
-
-def _proportion(events: Bool[np.ndarray, "n"]) -> tuple[float, float, tuple[float, float]]:
-    """Share of boards, its standard error, Wilson's interval."""
-    count, n = int(events.sum()), len(events)
-    rate = count / n
-    return rate, math.sqrt(rate * (1 - rate) / n), wilson_interval(count, n)
+    solved, valid = int(judgement.solved.sum()), int(judgement.valid.sum())
+    measured = (
+        (BOARD, share_estimate(solved, n), wilson_interval(solved, n)),
+        (CELL, cells, effective_interval(cells.value, cells.standard_error, n)),
+        (VALIDITY, share_estimate(valid, n), wilson_interval(valid, n)),
+    )
+    said = {"decoder": decoder, "calls": calls, "swept": swept, "at": at}
+    return [about.row(experiment, metric, found, low=low, high=high, **said) for metric, found, (low, high) in measured]
 
 
 def _inside(puzzles: ZebraPuzzles) -> Bool[np.ndarray, "n 6 6"]:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 import numpy as np
+import torch
 from jaxtyping import Int8, Int64, UInt8
+from torch import Tensor
 
 from analysis.puzzles.judging import Judgement, judge_sudoku, judge_zebra
-from analysis.puzzles.solver_order import SolverOrder, sudoku_solver_order, zebra_solver_order
+from analysis.puzzles.order.solver import SolverOrder, sudoku_solver_order, zebra_solver_order
 from generators.prompted import Order
 from generators.sudoku.create import Part, SudokuSource
 from generators.sudoku.forms import SudokuCells, SudokuTriples
@@ -53,6 +56,12 @@ class Boards(Protocol):
             TypeError: a form with several tokens per cell, or of the other kind.
         """
         ...
+
+
+def prompt_batches(boards: Boards, form: Form, batch_size: int = 500) -> Iterator[Int64[Tensor, "B L"]]:
+    """The boards as a decoder takes them, ``batch_size`` at a time."""
+    for start in range(0, len(boards), batch_size):
+        yield torch.from_numpy(boards.prompt(form, start, min(start + batch_size, len(boards))))
 
 
 @dataclass(frozen=True, kw_only=True)

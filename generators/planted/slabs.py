@@ -33,8 +33,8 @@ class PlantedSlabs:
     """``round(density * N)`` visible observations of uniform bits through random slabs, with their values.
 
     The observation is that of :class:`~generators.observations.slab.RandomSlab`. With ``shown="both"`` directions are
-    standard normal; with ``shown="satisfied"`` they are so given that their slab holds the latents, and the density counts
-    those alone.
+    standard normal; with ``shown="satisfied"`` they are so given that their slab holds the latents, and the density
+    counts those alone.
 
     Raises:
         ValueError: no latent, a negative density, a width that is not positive and finite, another ``shown``.

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from jaxtyping import Int64, Integer, UInt8
 
-from generators.prompted import Order, agreed, check_order, form_fingerprint, mark_given, random_order
+from generators.prompted import Order, agreed, check_answer_order, form_fingerprint, mark_given, random_order
 from generators.sudoku.create import SudokuSource
 from generators.sudoku.grid import Size, check_all_givens, check_grids, completes, place
 from generators.sudoku.human import STUCK, solve_by_strategies
@@ -102,7 +102,7 @@ class SudokuTriples:
 
     def __post_init__(self) -> None:
         """Refuse what would stop a run on its way."""
-        check_order(self.order, self.source.levels, _SOLVABLE)
+        check_answer_order(self.order, self.source.levels, _SOLVABLE)
 
     @property
     def fingerprint(self) -> str:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Int8, Int64, Integer
 
-from generators.prompted import Order, agreed, check_order, form_fingerprint, mark_given, random_order
+from generators.prompted import Order, agreed, check_answer_order, form_fingerprint, mark_given, random_order
 from generators.zebra.answer_grid import Asks, as_asked, asked_grids, check_asks, check_rows, check_sizes, inside
 from generators.zebra.clue import MOST
 from generators.zebra.create import ZebraSource
@@ -173,7 +173,7 @@ class ZebraTriples:
 
     def __post_init__(self) -> None:
         """Refuse what would stop a run on its way."""
-        check_order(self.order, self.source.levels, _SOLVABLE)
+        check_answer_order(self.order, self.source.levels, _SOLVABLE)
         check_asks(self.asks)
 
     @property

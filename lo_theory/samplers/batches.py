@@ -35,7 +35,7 @@ class Sequences:
 
 
 def decode_batches(
-    denoiser: Denoiser, prompts: Iterable[Int64[Tensor, "B L"]], decoder: Decoder, generator: torch.Generator
+    denoiser: Denoiser, prompts: Iterable[Int64[Tensor, "_ L"]], decoder: Decoder, generator: torch.Generator
 ) -> Sequences:
     """Fill in every batch of prompts, one after another with the same generator.
 
@@ -79,7 +79,7 @@ def gather(batches: Iterable[Decoded]) -> Sequences:
     )
 
 
-def _all_masked(denoiser: Denoiser, samples: int, batch_size: int) -> Iterator[Int64[Tensor, "B L"]]:
+def _all_masked(denoiser: Denoiser, samples: int, batch_size: int) -> Iterator[Int64[Tensor, "_ L"]]:
     for start in range(0, samples, batch_size):
         count = min(batch_size, samples - start)
         yield torch.full((count, denoiser.length), denoiser.vocabulary, dtype=torch.int64)

@@ -8,10 +8,10 @@ from typing import get_args
 
 import pytest
 
-from analysis.audit.plans import plans
-from analysis.commands.reproduce import Name, Reproduce
-from analysis.scales import ScaleName
-from analysis.store import unit_key
+from analysis.cli.reproduce import Name, experiment
+from analysis.figures.audit.plans import plans
+from analysis.lab.experiment import ScaleName
+from analysis.lab.store import unit_key
 
 KEYS = json.loads((Path(__file__).parent / "unit_keys.json").read_text())
 SCALES = get_args(ScaleName)
@@ -20,7 +20,8 @@ SCALES = get_args(ScaleName)
 def keys(name, scale):
     if name == "audit":  # whose own units depend on the runs it finds: all that it may run
         return [unit_key(unit) for units in plans(scale).values() for unit in units]
-    return [unit_key(unit) for unit in Reproduce(name=name, scale=scale, out=Path("nowhere")).experiment().units]
+    found = experiment(name)
+    return [unit_key(unit) for unit in found.units(found.sizes[scale])]
 
 
 def test_every_experiment_is_frozen():

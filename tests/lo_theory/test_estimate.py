@@ -6,9 +6,17 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import binom
+from scipy.stats import binom, binomtest
 
-from lo_theory.estimate import Estimate, mean_estimate, ratio_estimate, wilson_interval
+from lo_theory.estimate import (
+    Estimate,
+    clustered_interval,
+    effective_interval,
+    mean_estimate,
+    ratio_estimate,
+    share_estimate,
+    wilson_interval,
+)
 
 
 def test_the_mean_has_the_error_of_independent_draws():
@@ -62,10 +70,84 @@ def test_wilson_covers_near_its_level_also_at_the_edge():
     assert weights[normal].sum() < 0.7, "negative control"
 
 
+@given(trials=st.integers(1, 3000), share=st.floats(0, 1), confidence=st.floats(0.01, 0.999))
+def test_wilson_is_that_of_scipy(trials, share, confidence):
+    successes = round(share * trials)
+    theirs = binomtest(successes, trials).proportion_ci(confidence, method="wilson")
+    assert wilson_interval(successes, trials, confidence) == pytest.approx((theirs.low, theirs.high), abs=1e-12)
+
+
+@pytest.mark.parametrize("trials", [1, 7, 1000])
+def test_the_exact_ends_are_exact(trials):
+    assert wilson_interval(0, trials)[0] == 0.0
+    assert wilson_interval(trials, trials)[1] == 1.0
+    assert 0.0 < wilson_interval(trials, trials)[0] < 1.0 > wilson_interval(0, trials)[1] > 0.0
+
+
+@given(trials=st.integers(1, 500), share=st.floats(0, 1))
+def test_trials_may_be_fractional(trials, share):
+    """Between the intervals of the whole numbers beside them, and the same where they are whole."""
+    successes = share * trials
+    whole, half, more = (wilson_interval(share * n, n) for n in (trials, trials + 0.5, trials + 1))
+    assert wilson_interval(float(successes), float(trials)) == whole
+    for left, middle, right in zip(whole, half, more, strict=True):
+        assert min(left, right) - 1e-12 <= middle <= max(left, right) + 1e-12
+
+
+@pytest.mark.parametrize("counted", [share_estimate, wilson_interval])
 @pytest.mark.parametrize(("successes", "trials"), [(-1, 3), (4, 3), (0, 0)])
-def test_impossible_counts_are_refused(successes, trials):
+def test_impossible_counts_are_refused(counted, successes, trials):
     with pytest.raises(ValueError, match=f"{successes} of {trials}"):
-        wilson_interval(successes, trials)
+        counted(successes, trials)
+
+
+def test_a_share_has_the_error_of_independent_trials():
+    assert share_estimate(3, 12) == Estimate(value=0.25, standard_error=0.125, samples=12, method="monte_carlo")
+    assert share_estimate(5, 5).standard_error == 0.0
+
+
+@given(trials=st.integers(2, 500), share=st.floats(0, 1))
+def test_clusters_of_one_token_are_trials(trials, share):
+    """Counted with the error of a binomial share there are as many effective trials as tokens."""
+    successes = round(share * trials)
+    counted = share_estimate(successes, trials)
+    found = effective_interval(counted.value, counted.standard_error, trials)
+    assert found == pytest.approx(wilson_interval(successes, trials), abs=1e-12)
+    single = np.arange(trials)[:, None] < successes
+    assert clustered_interval(single) == pytest.approx(wilson_interval(successes, trials), abs=2e-3 + 0.5 / trials)
+
+
+def test_an_unknown_or_vanishing_error_leaves_as_many_trials_as_clusters():
+    for error in (0.0, math.nan):
+        assert effective_interval(1.0, error, 12) == wilson_interval(12, 12)
+        assert effective_interval(0.25, error, 12) == wilson_interval(3, 12)
+    low, high = effective_interval(0.5, 0.9, 12)  # an error that no share has: never fewer trials than clusters
+    assert (low, high) == wilson_interval(6, 12)
+
+
+def test_a_clustered_interval_covers_at_its_level_when_tokens_of_a_sequence_depend_on_each_other():
+    rng = np.random.default_rng(0)
+    inside = naive = 0
+    for _ in range(400):
+        whole = np.repeat(rng.random((60, 1)) < 0.9, 10, axis=1)  # all ten tokens of a sequence agree, or none
+        low, high = clustered_interval(whole)
+        inside += low <= 0.9 <= high
+        low, high = wilson_interval(int(whole.sum()), whole.size)
+        naive += low <= 0.9 <= high
+    assert inside >= 365  # 95% of 400 are 380, standard deviation 4.4: false alarm below 1e-3
+    assert naive < 250  # the negative control: counting tokens as trials
+
+
+def test_a_clustered_interval_is_narrower_where_tokens_are_independent_and_never_beyond_the_ends():
+    rng = np.random.default_rng(0)
+    agree = rng.random((60, 10)) < 0.9
+    low, high = clustered_interval(agree)
+    loose_low, loose_high = wilson_interval(54, 60)
+    assert high - low < 0.6 * (loose_high - loose_low)
+    for share in (np.ones((5, 3), dtype=bool), np.zeros((5, 3), dtype=bool), np.ones((1, 3), dtype=bool)):
+        low, high = clustered_interval(share)
+        assert 0.0 <= low <= share.mean() <= high <= 1.0
+        assert high - low > 0.1
 
 
 @given(st.lists(st.tuples(st.floats(-5, 5), st.integers(1, 9)), min_size=2, max_size=12), st.integers(1, 4))

@@ -233,6 +233,16 @@ def test_the_standard_error_is_right(stratified):
     assert abs(np.mean(z)) < 5 / math.sqrt(400) + 0.1
 
 
+def test_the_number_of_masks_is_spread_unless_it_is_said_not_to_be():
+    denoiser, tokens = Hashed(5, 2), torch.randint(2, (9, 5), generator=torch.Generator().manual_seed(0))
+    unsaid, spread, free = (
+        monte_carlo_nelbo(denoiser, tokens, 3, torch.Generator().manual_seed(4), **said).nats
+        for said in ({}, {"stratified": True}, {"stratified": False})
+    )
+    np.testing.assert_array_equal(unsaid, spread)
+    assert (unsaid != free).any()
+
+
 def test_draws_do_not_depend_on_the_batch_size():
     denoiser, tokens = Hashed(5, 2), torch.randint(2, (9, 5), generator=torch.Generator().manual_seed(0))
     whole, pieces = (
@@ -312,8 +322,14 @@ def test_a_denoiser_without_an_answer_is_caught_off_its_order_and_works_along_it
     [([[0, 1, 2, 0]], "clean"), ([[0, -1, 1, 0]], "clean"), ([[0, 1]], r"shape \(n, 4\); got \(1, 2\)")],
 )
 def test_rows_with_masks_or_of_another_length_are_refused(tokens, message):
-    with pytest.raises(ValueError, match=message):
-        exact_nelbo(Hashed(4, 2), torch.tensor(tokens))
+    denoiser, rows = Hashed(4, 2), torch.tensor(tokens)
+    for ask in (
+        lambda: exact_nelbo(denoiser, rows),
+        lambda: chain_nll(denoiser, rows, np.arange(rows.shape[1])),
+        lambda: monte_carlo_nelbo(denoiser, rows, 20, torch.Generator().manual_seed(0)),
+    ):
+        with pytest.raises(ValueError, match=message):
+            ask()
 
 
 def test_bad_orders_and_numbers_of_draws_are_refused():

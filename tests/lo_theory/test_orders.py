@@ -1,6 +1,7 @@
 """Orders are permutations, swaps move what they should, and bad orders are named."""
 
 import math
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -79,3 +80,21 @@ def test_no_permutation_is_refused_with_its_first_offender(order, offender):
 def test_impossible_swaps_are_refused(length, n_swaps):
     with pytest.raises(ValueError, match=r"at least one position|swaps"):
         orders.swaps(length, n_swaps, np.random.default_rng(0))
+
+
+@given(length=lengths, seed=seeds)
+def test_a_named_order_lies_on_top_of_the_natural_one(length, seed):
+    """And draws what the function of that name draws: nothing for the two that are no draw."""
+    natural = np.random.default_rng(seed + 1).permutation(length)
+    over = {
+        "natural": lambda rng: orders.identity(length),
+        "reversed": lambda rng: orders.reverse(length),
+        "closer": lambda rng: orders.closer(length, rng),
+        "much-closer": lambda rng: orders.much_closer(length, rng),
+        "uniform": lambda rng: orders.uniform(length, rng),
+    }
+    assert set(over) == set(get_args(orders.OrderName))
+    for name, order in over.items():
+        first, second = np.random.default_rng(seed), np.random.default_rng(seed)
+        np.testing.assert_array_equal(orders.named_order(name, natural, first), natural[order(second)])
+        assert first.bit_generator.state == second.bit_generator.state

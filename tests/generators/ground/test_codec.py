@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 import json
 
 import numpy as np
@@ -45,6 +46,7 @@ def test_large_arrays_keep_their_bytes_and_type(dtype):
 
 def test_small_integer_arrays_are_readable():
     assert array_to_json(np.array([[0, 1], [2, 3]], dtype=np.uint8)) == [[0, 1], [2, 3]]
+    assert array_to_json(np.ones(10_000, dtype=np.uint8)) == [1] * 10_000
 
 
 @pytest.mark.parametrize(
@@ -61,6 +63,7 @@ def test_small_integer_arrays_are_readable():
         ({"dtype": "<f8", "shape": [2], "base64": "AAAAAAAAAAA="}, r"do not fill its shape \[2\]"),
         ({"dtype": "<f8", "shape": [1], "base64": "AAAA"}, "do not fill"),
         ({"dtype": "<f8", "shape": [1], "base64": "?!"}, "do not fill"),
+        ({"dtype": "<f8", "shape": [1], "base64": "AAAAA?AAAAAA="}, "do not fill"),  # eight bytes without the ?
         ({"dtype": "<f8", "shape": ["x"], "base64": "AAAAAAAAAAA="}, "do not fill"),
     ],
 )
@@ -72,9 +75,12 @@ def test_bad_arrays_are_refused(form, message):
 def test_fields_are_strict():
     strict_fields({"a": 1, "b": 2}, {"a"}, optional=frozenset({"b"}), what="thing")
     with pytest.raises(ValueError, match="thing has an unknown field 'scope'; the nearest known one is 'scopes'"):
-        strict_fields({"scope": 1, "scopes": 2, "table": 3}, {"scopes", "table"}, what="thing")
+        strict_fields({"tabel": 1, "scope": 1, "scopes": 2, "table": 3}, {"scopes", "table"}, what="thing")
     with pytest.raises(ValueError, match="thing lacks the field 'a'"):
         strict_fields({"b": 2}, {"a", "b"}, what="thing")
+    bare = inspect.unwrap(strict_fields)  # without the check of its annotations
+    with pytest.raises(ValueError, match="the JSON form of a thing is an object; got list"):
+        bare(["a"], {"a"}, what="thing")
 
 
 @settings(max_examples=60)

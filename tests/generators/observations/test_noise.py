@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from generators.distribution import LODistribution
 from generators.observations.function import channel_entropy, channel_log_prob
+from generators.observations.kinds import function_from_json
 from generators.observations.named_tables import nae, parity
 from generators.observations.noise import Noisy
 from generators.observations.predicate import Predicate
@@ -54,7 +55,7 @@ def test_noise_leaves_the_noiseless_values_alone(base, noise):
     assert (noisy.evaluate(columns) == base.evaluate(columns)).all()
     assert (noisy.scopes == base.scopes).all()
     assert (noisy.alphabet, noisy.latent_alphabet, noisy.noise) == (base.alphabet, base.latent_alphabet, noise)
-    assert Noisy.from_json(noisy.to_json()) == noisy
+    assert Noisy.from_json(noisy.to_json(), function_from_json) == noisy
 
 
 @pytest.mark.parametrize("noise", [0.01, 0.25, 0.5, 1.0])

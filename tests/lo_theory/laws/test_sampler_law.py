@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import replace
 
@@ -32,7 +33,7 @@ from lo_theory.laws.known_samplers import (
 )
 from lo_theory.laws.sampler_law import KnownSampler, all_sequences, law_error, sampler_law, true_law
 from lo_theory.laws.step_counts import best_counts, parallel_kl
-from lo_theory.laws.step_law import certain_token, revealing, sampled
+from lo_theory.laws.step_law import Moves, certain_token, revealing, sampled
 from lo_theory.posteriors.contradiction import ForgivingPosterior
 from lo_theory.posteriors.elimination.posterior import EliminatedPosterior
 from lo_theory.samplers.decoder import Decoder, full_rewrite, in_order, margin, path_planning
@@ -250,6 +251,33 @@ def test_given_tokens_stay_and_the_rest_follows_the_conditional_law():
     law = sampler_law(exact(THREE), known(margin()), start)
     np.testing.assert_allclose(law.probability, expected / expected.sum(), atol=1e-14)
     assert law.calls == pytest.approx(3.0)
+
+
+@pytest.mark.parametrize("limit", [20, 128])
+def test_a_step_meets_every_sequence_once_in_pieces_as_large_as_the_limit_allows(limit, monkeypatch):
+    """However the work is cut, the law is the same; only a single sequence may have more moves than the limit."""
+
+    def moves(tokens: Tensor) -> int:
+        return int((4 ** (tokens == 3).sum(dim=1)).sum())
+
+    sampler = SAMPLERS["random pairs"]
+    whole = sampler_law(WRONG, sampler)
+    met: dict[int, list[Tensor]] = {}
+
+    def step(now: Situation) -> Moves:
+        met.setdefault(now.step, []).append(now.tokens)
+        return sampler.step(now)
+
+    monkeypatch.setattr("lo_theory.laws.sampler_law._MOVES_AT_ONCE", limit)
+    cut = sampler_law(WRONG, KnownSampler(sampler.decoder, step))
+    np.testing.assert_allclose(cut.probability, whole.probability, atol=1e-15)
+    assert cut.calls == pytest.approx(whole.calls, abs=1e-12)
+    for pieces in met.values():
+        assert all(len(tokens) == 1 or moves(tokens) <= limit for tokens in pieces)
+        assert all(moves(tokens) + moves(after[:1]) > limit for tokens, after in itertools.pairwise(pieces))
+        every = torch.cat(pieces)
+        assert len(every.unique(dim=0)) == len(every)
+    assert [len(pieces) > 1 for pieces in met.values()] == [False, True, True], "negative control"
 
 
 def test_errors_of_laws_by_hand():

@@ -95,6 +95,8 @@ def test_reductions_on_a_batch_worked_by_hand():
     cross_entropy = torch.tensor([3.0, 5.0, 7.0])
     assert likelihood(cross_entropy, masks) == (2 * 3 + 5 + 7) / 2
     assert per_mask(cross_entropy, masks) == 2 * (3 + 5 + 7) / 3
+    one = WeightedMasks(torch.tensor([[True, False]]), torch.tensor([2.0]))
+    assert likelihood(cross_entropy[:1], one) == per_mask(cross_entropy[:1], one) == 2 * 3
 
 
 def test_rows_without_masks_cost_nothing():
@@ -120,6 +122,13 @@ def test_autoregressive_loss_depends_on_the_order():
     assert natural.loss(network, ROW, torch.Generator()) != reversed_.loss(network, ROW, torch.Generator())
 
 
+def test_autoregressive_loss_of_a_batch_is_the_mean_over_its_rows():
+    network, objective = build(causal=True), AutoregressiveObjective(np.array([2, 0, 3, 1]))
+    rows = torch.tensor([[2, 0, 1, 0], [1, 1, 2, 0], [0, 2, 2, 1]])
+    alone = [float(objective.loss(network, row[None], torch.Generator())) for row in rows]
+    assert float(objective.loss(network, rows, torch.Generator())) == pytest.approx(np.mean(alone), abs=1e-5)
+
+
 def test_shifted_input_starts_with_the_mask_and_never_holds_the_target():
     assert objectives.shift_right(ROW, VOCABULARY).tolist() == [[3, 2, 0, 1]]
 
@@ -132,6 +141,20 @@ def test_objectives_describe_themselves():
     assert AutoregressiveObjective(np.array([1, 0])).to_json() == {"objective": "autoregressive", "order": [1, 0]}
     assert isinstance(masked, Objective)
     assert (masked.causal, AutoregressiveObjective(np.array([1, 0])).causal) == (False, True)
+
+
+@pytest.mark.parametrize(
+    ("objective", "change", "message"),
+    [
+        (MaskedObjective(), {"causal": True}, r"sees both ways; .*causal=False"),
+        (AutoregressiveObjective(np.arange(LENGTH)), {"causal": False}, "causal=True"),
+        (AutoregressiveObjective(np.arange(LENGTH - 1)), {"causal": True}, "3 entries, the network reads 4"),
+    ],
+)
+def test_networks_of_another_kind_are_refused(objective, change, message):
+    fitting = {"length": LENGTH, "vocabulary": VOCABULARY, "causal": objective.causal}
+    with pytest.raises(ValueError, match=message):
+        objective.check(NetworkConfig(**fitting | change))
 
 
 def test_an_order_that_is_no_permutation_is_refused():
@@ -148,8 +171,9 @@ def test_a_curriculum_ends_with_the_law_of_the_masker_and_begins_with_few_masks(
         seeds = (torch.Generator().manual_seed(3), torch.Generator().manual_seed(3))
         assert grown.loss(network, rows, seeds[0], progress=progress) == plain.loss(network, rows, seeds[1])
     assert [curriculum.most(LENGTH, progress) for progress in (0.0, 0.25, 0.5, 1.0)] == [1, 2, 4, 4]
-    hidden = grown._masks(64, LENGTH, torch.Generator().manual_seed(0), 0.25).hidden.sum(dim=1)
-    assert set(hidden.tolist()) == {1, 2}
+    hidden = grown._masks(64, LENGTH, torch.Generator().manual_seed(0), 0.25).hidden
+    assert hidden.shape == (64, LENGTH)
+    assert set(hidden.sum(dim=1).tolist()) == {1, 2}
     assert grown.to_json()["curriculum"] == {"share": 0.5, "first": 0.25}
     assert "curriculum" not in plain.to_json()
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from generators.ground.draws import derived_seed
 from lo_theory.learning.checkpoint import load_checkpoint, load_network, network_tensors, save_checkpoint
 from lo_theory.learning.flops import training_flops
 from lo_theory.learning.masking import count_masks
@@ -201,6 +202,19 @@ def test_log_and_checkpoint_count_tokens_and_flops(tmp_path):
     assert checkpoint.training == CONFIG.to_json()
 
 
+def test_a_record_holds_the_loss_of_its_batch_and_the_norm_of_its_gradient():
+    """Before clipping and per token, whatever is clipped."""
+    config = dataclasses.replace(CONFIG, log_every=1, clip=1e-3)
+    record = train(build(), MaskedObjective(), FRESH, config).history[0]
+    network, draws = build(), torch.Generator().manual_seed(derived_seed(CONFIG.seed, 0))
+    loss = MaskedObjective().loss(network, FRESH.batch(0), draws)
+    gradients = torch.autograd.grad(loss / LENGTH, list(network.parameters()))
+    assert record.loss_nats == pytest.approx(loss.item(), rel=1e-6)
+    assert record.grad_norm == pytest.approx(float(sum((g**2).sum() for g in gradients)) ** 0.5, rel=1e-5)
+    assert record.learning_rate == config.rate(0)
+    assert (record.step, record.tokens) == (1, BATCH * LENGTH)
+
+
 @dataclasses.dataclass(frozen=True)
 class Poisoned:
     """Wraps an objective; from the given call on, the loss or only its gradient is not finite."""
@@ -346,7 +360,8 @@ def test_parts_that_do_not_fit_are_refused(tmp_path, network, objective, message
 @pytest.mark.parametrize(
     "change",
     [{"steps": 0}, {"learning_rate": float("nan")}, {"clip": 0.0}, {"warmup": 1.5}, {"betas": (0.9, 1.0)},
-     {"weight_decay": -0.1}, {"seed": -1}],
+     {"weight_decay": -0.1}, {"seed": -1}, {"log_every": 0}, {"checkpoint_every": 0}, {"learning_rate": 0.0},
+     {"min_ratio": -0.1}, {"betas": (-0.1, 0.95)}],
 )  # fmt: skip
 def test_impossible_configs_are_refused(change):
     (name,) = change
@@ -359,6 +374,16 @@ def test_bfloat16_trains_and_keeps_float32_weights():
     network = train(build(), MaskedObjective(), FRESH, config).network
     assert {weight.dtype for weight in network.parameters()} == {torch.float32}
     assert all(weight.isfinite().all() for weight in network.parameters())
+
+
+def test_auto_on_a_cpu_is_float32_whatever_a_gpu_beside_it_can_do(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: True)
+    runs = {
+        precision: train(build(), MaskedObjective(), FRESH, dataclasses.replace(CONFIG, precision=precision)).network
+        for precision in ("auto", "float32", "bfloat16")
+    }
+    assert same_weights(runs["auto"], runs["float32"])
+    assert not same_weights(runs["bfloat16"], runs["float32"])
 
 
 def test_no_progress_bar_without_a_terminal(capsys):

@@ -22,6 +22,7 @@ from lo_theory.denoisers.denoiser import Denoiser
 from lo_theory.denoisers.oracle import PosteriorDenoiser
 from lo_theory.posteriors.elimination.joint_queries import pick
 from lo_theory.posteriors.elimination.posterior import EliminatedPosterior
+from lo_theory.posteriors.elimination.tables import add_table, contract
 from lo_theory.posteriors.enumeration import EnumeratedPosterior, ImpossibleEvidence
 
 TOLERANCE = 1e-9
@@ -181,6 +182,31 @@ def test_a_conflict_at_full_size_is_found_and_its_row_named():
         EliminatedPosterior(distribution).log_evidence(rows)
 
 
+@given(data=st.data())
+def test_products_of_tables_are_those_of_einsum(data):
+    """Sums over the last axes of products, and sums in place, of tables that lack some axes."""
+    axes = data.draw(st.integers(1, 4))
+    shape = np.array(data.draw(st.lists(st.integers(1, 3), min_size=axes, max_size=axes)))
+    kept = data.draw(st.integers(0, axes))
+    rng = np.random.default_rng(data.draw(st.integers(0, 99)))
+    tables, strides, letters = [], [], []
+    for _ in range(2):
+        held = [a for a in range(axes) if rng.random() < 0.6]
+        tables.append(rng.random([shape[a] for a in held]))
+        letters.append("".join("abcd"[a] for a in held))
+        strides.append(np.array([int(np.prod(shape[[b for b in held if b > a]])) * (a in held) for a in range(axes)]))
+    flat, digits, full = [table.ravel() for table in tables], np.empty(axes, np.int64), np.ones(shape)
+    out = np.empty(int(np.prod(shape[:kept])))
+    contract(out, flat[0], strides[0], flat[1], strides[1], shape, kept, axes, digits)
+    expected = np.einsum(f"{letters[0]},{letters[1]},{'abcd'[:axes]}->{'abcd'[:kept]}", *tables, full)
+    np.testing.assert_allclose(out, expected.ravel(), atol=1e-12)
+    total = full.ravel().copy()
+    add_table(total, flat[0], shape, strides[0], axes, digits)
+    np.testing.assert_allclose(
+        total, np.einsum(f"{letters[0]},{'abcd'[:axes]}->{'abcd'[:axes]}", tables[0], full).ravel() + 1
+    )
+
+
 def test_too_wide_problems_are_refused_with_width_and_memory():
     distribution = sparse_parity(40, 60, 3, noise=0.1, structure_seed=0)
     tokens = distribution.sample(2, np.random.default_rng(0)).astype(np.int64)
@@ -195,6 +221,51 @@ def test_too_wide_problems_are_refused_with_width_and_memory():
     with pytest.raises(ValueError, match="max_bytes = 2000"):
         EliminatedPosterior(distribution, max_bytes=2000).log_evidence(tokens)
     assert np.isfinite(EliminatedPosterior(distribution, max_width=4).log_evidence(tokens[:1])).all()
+
+
+def test_the_memory_that_a_refusal_names_is_what_it_takes():
+    distribution = HARDER["NAE-3"]
+    tokens = distribution.sample(1, np.random.default_rng(0)).astype(np.int64)
+    tokens[:, distribution.latent_positions] = distribution.mask_id
+    with pytest.raises(ValueError, match="would take") as caught:
+        EliminatedPosterior(distribution, max_bytes=8).log_evidence(tokens)
+    needed = float(re.search(r"at least (\S+) MiB", str(caught.value)).group(1)) * 2**20  # three digits of it
+    assert np.isfinite(EliminatedPosterior(distribution, max_bytes=int(1.01 * needed)).log_evidence(tokens)).all()
+    with pytest.raises(ValueError, match="would take"):
+        EliminatedPosterior(distribution, max_bytes=int(0.99 * needed)).log_evidence(tokens)
+
+
+@pytest.mark.parametrize("values", [2, 3])
+def test_latents_that_are_seen_to_be_equal_are_one(values):
+    """A ring of ten has width 2; tied to one root, nothing is left but that root."""
+    ring = np.array([[i, (i + 1) % 10] for i in range(10)])
+    distribution = LODistribution(np.full(values, 1 / values), 10, (Predicate(named.nae(2, values), ring),))
+    tokens = np.full((1, 20), distribution.mask_id)
+    tokens[0, 10:] = 0
+    exact = EliminatedPosterior(distribution, max_width=0)
+    assert exact.log_evidence(tokens)[0] == pytest.approx(-9 * np.log(values), abs=TOLERANCE)
+    np.testing.assert_allclose(np.exp(exact.log_marginals(tokens)[0, :10]), 1 / values, atol=TOLERANCE)
+    tokens[0, 10:15] = distribution.mask_id
+    noisy = LODistribution(distribution.prior, 10, (Noisy(distribution.functions[0], 0.1),))
+    with pytest.raises(ValueError, match="width 1 or more"):
+        EliminatedPosterior(noisy, max_width=0).log_evidence(tokens)
+
+
+@pytest.mark.parametrize("row", [0, 1, 2])
+def test_a_conflict_that_only_elimination_finds_is_found_in_its_row(row):
+    """Every latent is read by two of four parities: their sum is even, though each leaves all values possible."""
+    scopes = np.array([[0, 1, 2], [0, 3, 4], [1, 3, 5], [2, 4, 5]])
+    distribution = LODistribution(np.full(2, 0.5), 6, (Predicate(named.parity(3), scopes),))
+    tokens = np.full((3, 10), distribution.mask_id)
+    tokens[:, 6:] = [0, 1, 1, 0]
+    exact = EliminatedPosterior(distribution)
+    np.testing.assert_allclose(exact.log_evidence(tokens), -3 * np.log(2), atol=TOLERANCE)
+    tokens[row, 6] = 1
+    for ask in (exact.log_evidence, exact.log_marginals, lambda x: exact.sample(x, np.random.default_rng(0))):
+        with pytest.raises(
+            ImpossibleEvidence, match=rf"^row {row}: .*x\[6\] = 1, x\[7\] = 1, x\[8\] = 1, x\[9\] = 0\."
+        ):
+            ask(tokens)
 
 
 def test_a_joint_beyond_the_memory_limit_is_refused():

@@ -24,7 +24,7 @@ from lo_theory.samplers.reveal import (
     scheduled_counts,
 )
 from lo_theory.samplers.situation import Situation
-from lo_theory.schedules import COSINE, LINEAR, polynomial
+from lo_theory.schedules import COSINE, LINEAR, NoiseSchedule, polynomial
 
 SCHEDULES = [LINEAR, COSINE, polynomial(2.0), polynomial(0.5)]
 ids = [schedule.name for schedule in SCHEDULES]
@@ -112,6 +112,15 @@ def test_the_number_of_reveals_equals_the_schedule(schedule, steps):
         assert list(counts[: len(chosen)]) == [int(c[row].sum()) for c in chosen]
         assert sum(counts) == (20, 13, 1, 0)[row]
         assert len(counts) == steps
+
+
+@pytest.mark.parametrize("steps", [1, 2, 7])
+def test_the_last_step_takes_all_and_does_not_ask_the_schedule_at_time_zero(steps):
+    """Schedules are defined on (0, 1]."""
+    positive = NoiseSchedule("positive", lambda t: torch.where(t > 0, t, math.nan), LINEAR.weight)
+    shares = [reveal_probability(step, steps, positive) for step in range(steps + 1)]
+    assert shares == pytest.approx([*(1 / (steps - step) for step in range(steps)), 1.0], abs=1e-12)
+    assert shares[steps - 1] == 1.0
 
 
 def test_a_linear_schedule_reveals_evenly():

@@ -1,0 +1,63 @@
+"""``lo-theory generate``: rows of a distribution on disk."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from tqdm import tqdm
+
+from analysis.cli.families import Family
+from analysis.cli.workspace import require_at_least
+from generators.datasets.dataset import Columns, FileFormat, write_dataset
+
+
+@dataclass(frozen=True, kw_only=True)
+class Generate:
+    """Write a synthetic dataset: shards of rows and a manifest that holds the distribution itself.
+
+    Attributes:
+        distribution: what to draw from; its options follow its name.
+        out: directory, made if needed; the same call again completes or repairs it.
+        rows: sequences.
+        sample_seed: names the draws. Train and test sets take different ones and the same structure seed.
+        format: "npy" arrays or "jsonl" lines.
+        columns: "position" keeps the sequence as it is, "order" puts the latents first.
+        shard_rows: sequences per file; about 16 MiB if not given.
+        jobs: shards written at once.
+    """
+
+    distribution: Family
+    out: Path
+    rows: int
+    sample_seed: int = 0
+    format: FileFormat = "npy"
+    columns: Columns = "position"
+    shard_rows: int | None = None
+    jobs: int = 1
+
+    def run(self) -> None:
+        """Write the dataset and say what it is."""
+        require_at_least(1, rows=self.rows, jobs=self.jobs, shard_rows=self.shard_rows)
+        require_at_least(0, sample_seed=self.sample_seed)
+        distribution = self.distribution.build()
+        with tqdm(total=self.rows, unit="row", unit_scale=True, disable=None) as bar:
+
+            def show(done: int, total: int) -> None:
+                bar.update(done - bar.n)
+
+            dataset = write_dataset(
+                distribution,
+                self.out,
+                rows=self.rows,
+                sample_seed=self.sample_seed,
+                shard_rows=self.shard_rows,
+                format=self.format,
+                columns=self.columns,
+                n_jobs=self.jobs,
+                progress=show,
+            )
+        print(
+            f"{self.out}: {len(dataset)} rows of length {distribution.length}, "
+            f"distribution {distribution.fingerprint}, entropy {distribution.entropy():.4f} nats per sequence"
+        )

@@ -1,0 +1,68 @@
+"""The command line: ``lo-theory generate | train | evaluate | sample | reproduce``, ``evaluate | sample sudoku``."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import tyro
+
+from analysis.cli.evaluate import Evaluate
+from analysis.cli.generate import Generate
+from analysis.cli.reproduce import Reproduce
+from analysis.cli.sample import Sample
+from analysis.cli.sudoku.evaluate import EvaluateSudoku
+from analysis.cli.sudoku.sample import SampleSudoku
+from analysis.cli.suggest import advice
+from analysis.cli.train import Train
+from lo_theory.learning.training import TrainingDiverged
+
+Command = Annotated[
+    Generate | Train | Evaluate | Sample | Reproduce,
+    tyro.conf.OmitSubcommandPrefixes,
+    tyro.conf.OmitArgPrefixes,
+]
+# A second word that makes another command of the first, whose options need not be given then.
+SECOND_WORDS: dict[str, dict[str, Any]] = {
+    "evaluate": {"sudoku": EvaluateSudoku},
+    "sample": {"sudoku": SampleSudoku},
+}
+_INTERRUPTED = 130  # the shell's code for Ctrl-C
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Parse and run; what a person did wrong is one line on stderr and exit code 2, never a traceback."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        parse(words).run()
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        print("interrupted; finished parts are kept, and the same command goes on from there.", file=sys.stderr)
+        return _INTERRUPTED
+    except BrokenPipeError:  # whoever reads the output, such as head, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (ValueError, OSError, TrainingDiverged) as error:
+        print(f"lo-theory: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def parse(words: list[str]) -> Any:
+    """The command with its options; SystemExit after a help text, or after what is wrong and the nearest right word."""
+    first, second = (*words, "", "")[:2]
+    alone = SECOND_WORDS.get(first, {}).get(second)
+    try:
+        if alone is not None:
+            return tyro.cli(alone, args=words[2:], prog=f"lo-theory {first} {second}")
+        return tyro.cli(Command, args=words, prog="lo-theory", description=__doc__)
+    except SystemExit as stopped:
+        if stopped.code not in (0, None):
+            lines = advice(words, Command, SECOND_WORDS) if alone is None else advice(words[2:], alone)
+            print("\n".join(lines), file=sys.stderr, end="")
+        raise
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,66 @@
+"""``lo-theory reproduce``: an experiment from nothing to its report."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Literal, Protocol, runtime_checkable
+
+from tyro.conf import Positional
+
+from analysis.cli.workspace import require_at_least, usable_device
+from analysis.lab.experiment import ScaleName
+
+Name = Literal[
+    "hardness", "bayes", "overlap", "thresholds", "slabs", "phase", "leak", "gap", "orders", "window", "inversion",
+    "audit", "samplers", "table1", "recipes", "table2", "table3", "table5", "reasoners",
+]  # fmt: skip
+
+
+@runtime_checkable
+class Reproducible(Protocol):
+    """An :class:`~analysis.lab.experiment.Experiment`, or the audit, whose units depend on the runs that it finds."""
+
+    def reproduce(self, scale: ScaleName, directory: Path, *, jobs: int | None = None, device: str = "cpu") -> Path:
+        """From nothing to the report; returns its file."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reproduce:
+    """Run an experiment: rows, figures and a report in one directory. Finished parts are kept and skipped.
+
+    Attributes:
+        name: "hardness": the main figures, of trained networks. "bayes": the loss of a perfect model at the paper's
+            sizes. "overlap": belief propagation on planted instances. "thresholds": where inference becomes possible
+            and where easy, by population dynamics. "slabs": the same for random slabs. "phase": loss of Bayes, belief
+            propagation and networks against the degree. "leak": with and without observations of value 0. "gap": the
+            computational gap as an area. "orders": every order has one likelihood. "window": how often masks hit the
+            hard window. "inversion": the cost of inverting. "audit": every claim with its verdict. "samplers": what
+            parallel decoding costs, exactly. "table1": the paper's Table 1, taken apart. "recipes": training for it.
+            "table2", "table3", "table5": Sudoku, Zebra, and Sudokus harder than those of training. "reasoners": what
+            the order of decoding does for a reasoner of fixed depth.
+        scale: "smoke" takes minutes on two cores, "small" up to an hour, "paper" a large GPU for networks.
+        out: directory; runs/NAME-SCALE if not given.
+        jobs: units computed at once, one thread each; all processors if not given.
+        device: such as cpu or cuda.
+    """
+
+    name: Positional[Name]
+    scale: ScaleName = "smoke"
+    out: Path | None = None
+    jobs: int | None = None
+    device: str = "cpu"
+
+    def run(self) -> None:
+        """Run it and say where the report is."""
+        require_at_least(1, jobs=self.jobs)
+        usable_device(self.device)
+        directory = self.out or Path("runs") / f"{self.name}-{self.scale}"
+        print(f"report: {experiment(self.name).reproduce(self.scale, directory, jobs=self.jobs, device=self.device)}")
+
+
+def experiment(name: Name) -> Reproducible:
+    """The experiment of that name; imported when asked for, as some compile kernels and others load networks."""
+    return import_module(f"analysis.figures.{name.replace('-', '_')}.report").EXPERIMENT

@@ -1,0 +1,1 @@
+"""Commands on Sudokus: ``lo-theory evaluate sudoku``, ``lo-theory sample sudoku``."""

@@ -1,0 +1,1 @@
+"""Every claim with its experiment, number and verdict."""

@@ -1,0 +1,1 @@
+"""The claims, by where they are made."""

@@ -1,0 +1,1 @@
+"""The loss of a perfect model at the paper's sizes."""

@@ -1,0 +1,1 @@
+"""The computational gap, as an area and as a free entropy."""

@@ -1,0 +1,1 @@
+"""Every order has one likelihood; a network's orders do not."""

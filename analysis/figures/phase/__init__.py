@@ -1,0 +1,1 @@
+"""Loss of Bayes, belief propagation and networks against the degree."""

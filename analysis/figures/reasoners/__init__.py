@@ -1,0 +1,1 @@
+"""What the order of decoding does for a reasoner of fixed depth."""

@@ -1,0 +1,1 @@
+"""What of the training makes Table 1's networks good."""

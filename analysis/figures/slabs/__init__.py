@@ -1,0 +1,1 @@
+"""Random slabs: state evolution and message passing."""

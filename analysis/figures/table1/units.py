@@ -1,0 +1,71 @@
+"""Which networks Table 1 is measured on, and where the exact posterior stands alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from analysis.lab.experiment import ScaleName
+from analysis.lab.rows import CONTROL, MDM
+from analysis.measures.paper import TABLE_1
+from analysis.measures.rule_sweep import Table1Unit
+from analysis.measures.setting import Setting
+
+PAPER_SIZES = tuple((line.n_latents, line.n_observations) for line in TABLE_1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table1Size:
+    """Which networks, how often, and where the exact posterior stands alone.
+
+    Attributes:
+        networks: a setting per size of the distribution, ascending.
+        seeds: training runs per size.
+        posterior_sizes: (N, P) at which the exact posterior is decoded though no network is trained.
+        posterior_samples: sequences there.
+    """
+
+    networks: tuple[Setting, ...]
+    seeds: int
+    posterior_sizes: tuple[tuple[int, int], ...] = PAPER_SIZES
+    posterior_samples: int
+
+
+def _network(n_latents: int, n_observations: int, steps: int) -> Setting:
+    return Setting(n_latents=n_latents, n_observations=n_observations, steps=steps, generated=500)
+
+
+def _paper_network(n_latents: int, n_observations: int) -> Setting:
+    """The paper's network but for its positions: rotary ones cost 21 points in ``recipes``, learned ones nothing."""
+    return Setting(
+        n_latents=n_latents, n_observations=n_observations, layers=8, width=384, heads=6, hidden=1536, mlp="swiglu",
+        steps=13_000, batch_size=256, learning_rate=4e-4, generated=1000,
+    )  # fmt: skip
+
+
+SIZES: dict[ScaleName, Table1Size] = {
+    "smoke": Table1Size(
+        networks=(_network(5, 15, 2200),), seeds=1, posterior_sizes=((25, 275), (100, 200)), posterior_samples=32
+    ),
+    "small": Table1Size(networks=(_network(5, 15, 2200), _network(7, 21, 3000)), seeds=3, posterior_samples=64),
+    "paper": Table1Size(networks=tuple(_paper_network(n, p) for n, p in PAPER_SIZES), seeds=1, posterior_samples=1000),
+}
+
+
+def units(size: Table1Size) -> list[Table1Unit]:
+    """One per model, size of the distribution and seed, the longest first."""
+    networks = [
+        Table1Unit(model=MDM, seed=seed, setting=setting)
+        for setting in reversed(size.networks)
+        for seed in range(size.seeds)
+    ]
+    trained = {(setting.n_latents, setting.n_observations) for setting in size.networks}
+    at_paper_sizes = [
+        Table1Unit(
+            model=CONTROL, seed=0, rules="paper",
+            setting=Setting(n_latents=n, n_observations=p, steps=0, generated=size.posterior_samples),
+        )
+        for n, p in size.posterior_sizes
+        if (n, p) not in trained
+    ]  # fmt: skip
+    controls = [Table1Unit(model=CONTROL, seed=0, setting=setting) for setting in size.networks]
+    return [*networks, *at_paper_sizes, *controls]

@@ -1,0 +1,1 @@
+"""Sudoku: masked models by every rule, ARMs in three orders."""

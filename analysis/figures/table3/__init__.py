@@ -1,0 +1,1 @@
+"""Zebra puzzles: masked models by every rule, ARMs in three orders."""

@@ -1,0 +1,1 @@
+"""Sudokus harder than those of training."""

@@ -1,0 +1,20 @@
+"""The report on Table 5."""
+
+from __future__ import annotations
+
+from analysis.figures.table5.units import EXPERIMENT_NAME, SIZES
+from analysis.lab.experiment import Experiment
+from analysis.puzzles.paper import TABLE_2, TABLE_5
+from analysis.puzzles.scales import puzzle_units
+from analysis.puzzles.table_report import PuzzleTable
+
+TABLE = PuzzleTable(
+    name=EXPERIMENT_NAME,
+    title="Table 5: puzzles harder than any in training",
+    paper=(TABLE_2, TABLE_5),
+    goal=False,
+)
+
+EXPERIMENT = Experiment(
+    name=EXPERIMENT_NAME, sizes=SIZES, units=puzzle_units, figures=TABLE.figures, report=TABLE.report
+)

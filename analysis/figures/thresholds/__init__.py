@@ -1,0 +1,1 @@
+"""Where inference becomes possible and where easy, by population dynamics."""

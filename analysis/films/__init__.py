@@ -1,0 +1,1 @@
+"""A sequence being decoded, as a film: picture, page, terminal."""

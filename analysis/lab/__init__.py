@@ -1,0 +1,1 @@
+"""How any experiment is run, kept, drawn and reported; knows no distribution and no network."""

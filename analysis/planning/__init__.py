@@ -1,1 +1,0 @@
-"""Figures of decoding: the cost of a sampler, Table 1, training for it, films of a sequence being decoded."""

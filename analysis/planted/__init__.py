@@ -1,0 +1,1 @@
+"""Belief propagation on planted instances, as several figures need it."""

@@ -1,0 +1,1 @@
+"""Whether the order of decoding resembles that of a human solver."""

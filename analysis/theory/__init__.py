@@ -1,1 +1,0 @@
-"""Figures of the theory: floors, phases, gaps, windows, and what inverting costs."""

@@ -1,0 +1,108 @@
+"""An experiment as a value: computed once, kept, drawn from rows, reported."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+import torch
+from matplotlib.figure import Figure
+
+from analysis.lab.experiment import Experiment, Run, finish, named_seeds, write_tables
+from analysis.lab.report import FigureItem, Report, Section
+from analysis.lab.rows import Row, Rows, Subject, read_csv
+from analysis.lab.store import RowStore
+from lo_theory.estimate import Estimate
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inner:
+    structure_seed: int = 5
+    seed: int = 6
+
+
+@dataclass(frozen=True, kw_only=True)
+class CoinUnit:
+    name: str
+    seed: int
+    inner: Inner = Inner()
+    sample_seed: int = 2
+    seeds: int = 9  # how many, not one
+    random_seed: str = "text"
+
+    @property
+    def label(self) -> str:
+        return f"{self.name}, seed {self.seed}"
+
+    def measure(self, directory: Path, device: torch.device) -> Iterator[Row]:
+        with (directory / "measured.txt").open("a") as file:
+            file.write(f"{self.label}\n")
+        about = Subject(distribution=self.name, fingerprint="", model="coin", seed=self.seed)
+        yield about.row("coin", "heads", Estimate(value=0.5, standard_error=0.0, samples=1, method="exact"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class CoinSize:
+    names: tuple[str, ...]
+
+
+def units(size: CoinSize) -> list[CoinUnit]:
+    return [CoinUnit(name=name, seed=0) for name in size.names]
+
+
+def figures(rows: Rows, size: CoinSize) -> dict[str, Figure]:
+    figure = Figure()
+    figure.subplots().plot([row.value for row in rows])
+    return {"coins": figure}
+
+
+def report(run: Run[CoinSize]) -> Report:
+    item = FigureItem(path=run.figures["coins"].svg, caption="c", alt="a")
+    words = f"{run.scale}: {len(run.units)} units, {len(run.rows)} rows of {', '.join(run.size.names)}"
+    return Report(title="Coins", summary=[words], sections=[Section(title="s", figures=[item])])
+
+
+COINS = Experiment(
+    name="coins", sizes={"smoke": CoinSize(names=("fair", "bent"))}, units=units, figures=figures, report=report
+)
+
+
+def test_an_experiment_goes_from_nothing_to_its_report_and_computes_nothing_twice(tmp_path):
+    tmp_path.joinpath("run").mkdir()
+    page = COINS.reproduce("smoke", tmp_path / "run", jobs=1)
+    assert page == tmp_path / "run" / "report.html"
+    assert "smoke: 2 units, 2 rows of fair, bent" in page.read_text()
+    assert [row.distribution for row in read_csv(tmp_path / "run" / "tables" / "coin.csv")] == ["fair", "bent"]
+    assert {path.name for path in (tmp_path / "run" / "figures").iterdir()} == {"coins.png", "coins.svg"}
+    before = {path: path.read_bytes() for path in (tmp_path / "run").rglob("*.*") if path.name != "report.html"}
+    assert COINS.reproduce("smoke", tmp_path / "run", jobs=1) == page
+    assert before == {path: path.read_bytes() for path in before}
+    assert (tmp_path / "run" / "measured.txt").read_text().splitlines() == ["fair, seed 0", "bent, seed 0"]
+
+
+def test_a_larger_run_in_the_same_directory_goes_on_from_the_smaller(tmp_path):
+    COINS.reproduce("smoke", tmp_path, jobs=1)
+    larger = replace(COINS, sizes={"small": CoinSize(names=("bent", "new"))})
+    assert "small: 2 units, 2 rows of bent, new" in larger.reproduce("small", tmp_path, jobs=1).read_text()
+    assert (tmp_path / "measured.txt").read_text().splitlines() == ["fair, seed 0", "bent, seed 0", "new, seed 0"]
+
+
+def test_seeds_are_read_off_the_fields():
+    assert named_seeds(CoinUnit(name="fair", seed=3)) == {"structure_seed": 5, "seed": 3, "sample_seed": 2}
+
+
+def test_a_finished_unit_says_its_seeds(tmp_path):
+    finish(CoinUnit(name="fair", seed=3), tmp_path)
+    (unit,) = RowStore(tmp_path / "units").units()
+    assert unit.provenance["seeds"] == {"structure_seed": 5, "seed": 3, "sample_seed": 2}
+    write_tables([unit], tmp_path)
+    (written,) = json.loads((tmp_path / "provenance.json").read_text())
+    assert written["config"]["name"] == "fair"
+
+
+def test_a_scale_that_the_experiment_does_not_have_is_a_key_error(tmp_path):
+    with pytest.raises(KeyError):
+        COINS.reproduce("paper", tmp_path, jobs=1)
