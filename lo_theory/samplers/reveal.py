@@ -80,7 +80,7 @@ def scheduled(steps: int, schedule: NoiseSchedule = LINEAR) -> RevealRule:
     _check_steps(steps)
 
     def choose(now: Situation, generator: torch.Generator) -> Bool[Tensor, "B L"]:
-        expected = now.hidden.sum(dim=1) * reveal_probability(now.step, steps, schedule)  # (B,)
+        expected = now.hidden.sum(dim=1).double() * reveal_probability(now.step, steps, schedule)  # (B,)
         return reveal_top_k(now.score, now.hidden, _rounded(expected))
 
     return RevealRule(choose, steps)
@@ -95,7 +95,7 @@ def scheduled_counts(masks: int, steps: int, schedule: NoiseSchedule = LINEAR) -
     _check_steps(steps)
     counts = []
     for step in range(steps):
-        expected = torch.tensor(masks - sum(counts)) * reveal_probability(step, steps, schedule)
+        expected = torch.tensor(masks - sum(counts), dtype=torch.float64) * reveal_probability(step, steps, schedule)
         counts.append(int(_rounded(expected)))
     return tuple(counts)
 

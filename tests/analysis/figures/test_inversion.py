@@ -6,6 +6,7 @@ import math
 import re
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
@@ -64,6 +65,9 @@ def test_a_search_doubles_with_every_latent(tmp_path):
     slope = rows.one(metric=BITS)
     assert abs(slope.value - 1.0) < 4 * slope.standard_error  # false alarm 1e-4
     assert all(r.value == 1.0 for r in rows.where(metric=(SOLVED, PLANTED)))
+    drawn = [line for axes in draw_inversion(rows).axes for line in axes.get_lines() if len(line.get_xdata()) == 4]
+    laws = [np.asarray(line.get_ydata()) for line in drawn if list(line.get_xdata()) == [2, 4, 6, 8]]
+    assert any(np.allclose(law, [2.0, 8.0, 32.0, 128.0]) for law in laws), "a search ends half way on the average"
 
 
 def test_the_experiment_goes_from_nothing_to_its_report(tmp_path):

@@ -271,6 +271,14 @@ def test_a_crossing_is_found_and_interpolated(measured):
     assert found.between == pytest.approx(10**-0.5)
     assert crossing(line, ANNEALED) is None
     assert crossing(line[:2], CONSTANT) is None
+    touching = Rows(replace(row, value=0.0) if row.at == 1.0 else row for row in line)  # zero at a coefficient itself
+    found = crossing(touching, CONSTANT)
+    assert found is not None
+    assert (found.above, found.between) == (10.0, pytest.approx(1.0))
+    zero_first = Rows(replace(row, value=0.0) if row.at == 0.1 else row for row in line)
+    found = crossing(zero_first, CONSTANT)
+    assert found is not None
+    assert found.between == pytest.approx(0.1)
 
 
 def test_the_experiment_goes_from_nothing_to_its_report(finished):

@@ -197,3 +197,12 @@ def test_with_one_step_everything_is_revealed_at_once():
 def test_rules_that_reveal_nothing_are_refused(make, number):
     with pytest.raises(ValueError, match=f"got (k|steps) = {number}"):
         make(number)
+
+
+def test_halves_are_revealed_upwards_however_many_masks_there_are():
+    """An expectation of exactly 3.5: single precision would lose what decides, and reveal 3 or 4 by accident."""
+    assert scheduled_counts(287, 82)[0] == 4
+    for masks in range(1, 400):
+        assert scheduled_counts(masks, 2)[0] == (masks + 1) // 2
+    hidden = torch.ones((1, 287), dtype=torch.bool)
+    assert int(run(scheduled(82), hidden, seeded())[0].sum()) == 4
