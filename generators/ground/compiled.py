@@ -1,15 +1,19 @@
-"""Compiled kernels: numba with a cache on disk that can never serve code of an older source."""
+"""Compiled kernels: numba with a cache on disk that can never serve code of an older source, wherever it lies."""
 
 from __future__ import annotations
 
 import hashlib
 import inspect
+import sys
 from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+import llvmlite
 import numba
+
+from generators.ground.kernel_cache import cache_folder, keep_in
 
 _HERE = Path(__file__)
 _FLOOR = _HERE.parents[1]
@@ -20,8 +24,8 @@ def kernels_of(folder: Path, sources: Sequence[Path]) -> Callable[[Callable[...,
 
     Numba looks only at the file of a function to decide whether its cached code is stale, but the code of callees and
     the constants of other files are compiled into it. The cache therefore lies in a folder named after the text of all
-    sources: after any edit all of them are compiled anew (about half a minute, once). Where no such folder can be
-    written numba chooses its own.
+    sources and the versions that compile them: after any edit all kernels are compiled anew (half a minute, once).
+    Where no folder can be written, see :func:`~generators.ground.kernel_cache.cache_folder`.
 
     The annotations of a kernel are for readers: a run-time check of them (the tests wrap every function) is taken off,
     as compiled code cannot call Python.
@@ -32,17 +36,17 @@ def kernels_of(folder: Path, sources: Sequence[Path]) -> Callable[[Callable[...,
     """
 
     @cache
-    def cache_folder(base: str) -> Path:
+    def name() -> str:
+        versions = f"{sys.version} numba {numba.__version__} llvmlite {llvmlite.__version__}".encode()
         text = b"".join(path.read_bytes() for path in (_HERE, *sources))
-        return Path(base or folder / "__pycache__") / f"kernels-{hashlib.sha256(text).hexdigest()[:16]}"
+        return f"kernels-{hashlib.sha256(versions + text).hexdigest()[:16]}"
 
     def kernel(function: Callable[..., Any]) -> Any:
-        before = numba.config.CACHE_DIR  # type: ignore[attr-defined]
-        numba.config.CACHE_DIR = str(cache_folder(before))  # type: ignore[attr-defined]
-        try:
-            return numba.njit(cache=True, nogil=True, error_model="numpy")(inspect.unwrap(function))
-        finally:
-            numba.config.CACHE_DIR = before  # type: ignore[attr-defined]
+        compiled = numba.njit(nogil=True, error_model="numpy")(inspect.unwrap(function))
+        kept = cache_folder(name(), folder, numba.config.CACHE_DIR)  # type: ignore[attr-defined]
+        if kept is not None and not numba.config.DISABLE_JIT:  # type: ignore[attr-defined]
+            keep_in(kept, compiled)
+        return compiled
 
     return kernel
 

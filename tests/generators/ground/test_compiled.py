@@ -1,6 +1,8 @@
 """The cache of compiled kernels: what it depends on, and that it forgets what is out of date."""
 
 import importlib.util
+import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -10,6 +12,7 @@ from numba.core import config
 
 import lo_theory.compiled
 from generators.ground.compiled import kernels_of
+from generators.ground.kernel_cache import cache_folder
 
 CALLEE = "import numba\n\n@numba.njit\ndef factor():\n    return {}\n"
 CALLER = """
@@ -93,3 +96,108 @@ def test_every_file_with_kernels_is_a_source_of_their_cache():
     assert users
     assert users <= set(lo_theory.compiled._KERNEL_FILES)
     assert all((floor / f"{name}.py").exists() for name in lo_theory.compiled._KERNEL_FILES)
+
+
+def kept(tmp_path, monkeypatch):
+    """A kernel that keeps its code in ``tmp_path / "own"``, compiled there, and the two files of it."""
+    folder = tmp_path / "own"
+    monkeypatch.setattr(config, "CACHE_DIR", str(folder))
+
+    def build():
+        @kernels_of(tmp_path, [])
+        def triple(x):
+            return 3 * x
+
+        return triple
+
+    assert build()(np.float64(2)) == 6
+    (index,), (code,) = folder.rglob("*.nbi"), folder.rglob("*.nbc")
+    return build, index, code
+
+
+def test_kept_code_is_loaded_and_not_compiled_again(tmp_path, monkeypatch):
+    build, _, code = kept(tmp_path, monkeypatch)
+    before = code.stat().st_mtime_ns
+    again = build()
+    assert again(np.float64(5)) == 15
+    assert code.stat().st_mtime_ns == before
+    assert dict(again.stats.cache_hits)
+
+
+@pytest.mark.parametrize("which", ["index", "code"])
+@pytest.mark.parametrize("damage", ["empty", "truncated", "flipped", "foreign"])
+def test_a_damaged_file_is_a_miss_and_is_replaced(tmp_path, monkeypatch, which, damage):
+    build, index, code = kept(tmp_path, monkeypatch)
+    path = {"index": index, "code": code}[which]
+    whole = path.read_bytes()
+    flipped = bytearray(whole)
+    flipped[len(whole) // 2] ^= 1
+    contents = {"empty": b"", "truncated": whole[:-7], "flipped": bytes(flipped), "foreign": b"cos\nsystem\n"}
+    path.write_bytes(contents[damage])
+    assert build()(np.float64(2)) == 6
+    assert len(path.read_bytes()) == len(whole)
+    again = build()
+    assert again(np.float64(2)) == 6
+    assert dict(again.stats.cache_hits)
+
+
+def test_a_full_disk_stops_no_computation(tmp_path, monkeypatch):
+    monkeypatch.setattr(config, "CACHE_DIR", str(tmp_path / "own"))
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    @kernels_of(tmp_path, [])
+    def half(x):
+        return x / 2
+
+    monkeypatch.setattr("numba.core.caching.os.replace", full)
+    assert half(np.float64(5)) == 2.5
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX permissions")
+def test_a_folder_that_others_can_write_is_passed_over(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
+    beside = tmp_path / "code"
+    mine = cache_folder("kernels-a", beside, "")
+    assert mine == beside / "__pycache__" / "kernels-a"
+    assert mine.stat().st_mode & 0o777 == 0o700
+    open_to_all = beside / "__pycache__" / "kernels-b"
+    open_to_all.mkdir()
+    open_to_all.chmod(0o777)
+    assert cache_folder("kernels-b", beside, "") == tmp_path / "xdg" / "lo-theory" / "kernels-b"
+    assert cache_folder("kernels-c", beside, str(tmp_path / "set")) == tmp_path / "set" / "kernels-c"
+
+
+def test_without_any_folder_it_is_said_once_and_compiled_all_the_same(tmp_path, monkeypatch):
+    monkeypatch.setattr("generators.ground.kernel_cache._usable", lambda folder: False)
+    with pytest.warns(RuntimeWarning, match="NUMBA_CACHE_DIR"):
+        assert cache_folder("kernels-nowhere", tmp_path, "") is None
+
+    with pytest.warns(RuntimeWarning, match="cannot be kept"):
+
+        @kernels_of(tmp_path / "other", [])
+        def quarter(x):
+            return x / 4
+
+    assert quarter(np.float64(1)) == 0.25
+
+
+@pytest.mark.skipif(not hasattr(os, "getuid") or os.getuid() != 0, reason="needs root to become another user")
+@pytest.mark.parametrize("home", ["/", "/nowhere", ""])
+def test_another_user_without_a_home_and_with_a_read_only_installation_computes(tmp_path, home):
+    """The interpreter is loaded first: its own files may lie where nobody else can read them."""
+    program = (
+        "import os, numba, numpy as np\n"
+        "from pathlib import Path\n"
+        "from generators.ground.compiled import kernels_of\n"
+        "numba.njit(lambda x: x + 1)(np.float64(1))\n"
+        "os.setgid(65534); os.setuid(65534)\n"
+        "def double(x):\n    return 2 * x\n"
+        f"print(kernels_of(Path({str(tmp_path)!r}), [])(double)(np.float64(4)))"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(Path(lo_theory.compiled.__file__).parents[1]), "HOME": home}
+    environment |= {"TMPDIR": str(tmp_path), "NUMBA_CACHE_DIR": str(tmp_path / "not" / "mine")}
+    done = subprocess.run([sys.executable, "-c", program], env=environment, text=True, capture_output=True, cwd="/")
+    assert done.stdout == "8.0\n", done.stderr
+    assert not list(tmp_path.iterdir())
