@@ -80,7 +80,7 @@ def test_split_and_join_are_inverse(data):
 
 def test_the_order_says_where_a_token_stands():
     order = np.array([4, 0, 3, 5, 1, 2])
-    distribution = LODistribution(FAIR, 4, (Predicate(nae(3), SCOPES),), order)
+    distribution = LODistribution(FAIR, 4, (Predicate(nae(arity=3), SCOPES),), order)
     x = distribution.sample(50, np.random.default_rng(0))
     bits = x[:, order]
     for row in bits.tolist():
@@ -125,7 +125,7 @@ def changed_part(part: str, distribution: LODistribution):
 
 
 def test_the_fingerprint_is_the_same_on_every_machine():
-    distribution = LODistribution(FAIR, 4, (Noisy(Predicate(nae(3), SCOPES), 0.1),))
+    distribution = LODistribution(FAIR, 4, (Noisy(Predicate(nae(arity=3), SCOPES), 0.1),))
     canonical = json.dumps(distribution.to_json(), sort_keys=True, separators=(",", ":"))
     assert canonical == (
         '{"format":"lo-theory/distribution/1","functions":[{"base":{"alphabet":2,"kind":"predicate",'
@@ -146,8 +146,8 @@ def test_the_stream_may_be_cut_anywhere(distribution, cuts, seed):
 
 
 def test_the_stream_crosses_its_chunks():
-    scopes = random_scopes(5, 9, 3, structure_seed=0)
-    distribution = LODistribution(FAIR, 5, (Noisy(Predicate(nae(3), scopes), 0.3),))
+    scopes = random_scopes(5, 9, arity=3, structure_seed=0)
+    distribution = LODistribution(FAIR, 5, (Noisy(Predicate(nae(arity=3), scopes), 0.3),))
     whole = distribution.rows(1, 0, 9000)
     for start, stop in [(0, 4096), (4096, 4097), (4095, 8193), (1, 9000), (8999, 9000)]:
         assert (distribution.rows(1, start, stop) == whole[start:stop]).all()
@@ -155,7 +155,7 @@ def test_the_stream_crosses_its_chunks():
 
 @pytest.mark.parametrize("n", range(18))
 def test_a_sample_has_as_many_rows_as_asked_for(n):
-    distribution = LODistribution(FAIR, 4, (Predicate(nae(3), SCOPES),))
+    distribution = LODistribution(FAIR, 4, (Predicate(nae(arity=3), SCOPES),))
     assert distribution.sample(n, np.random.default_rng(n)).shape == (n, 6)
 
 
@@ -173,7 +173,7 @@ def test_samples_lie_on_the_support_and_name_their_stream(distribution, seed):
 
 def test_noise_is_drawn_apart_from_the_latents_and_from_other_noise():
     """20,000 rows against ``log_prob`` of all 64 sequences (false alarm 1e-5); a row has as many words as latents."""
-    copies = (Noisy(Predicate(parity(1), np.array([[0], [1]])), rate) for rate in (0.5, 0.3))
+    copies = (Noisy(Predicate(parity(arity=1), np.array([[0], [1]])), rate) for rate in (0.5, 0.3))
     distribution = LODistribution(np.array([0.4, 0.6]), 2, tuple(copies))
     every = everything(distribution)
     counts = np.bincount(distribution.rows(0, 0, 20_000) @ (1 << np.arange(6)), minlength=64)
@@ -210,8 +210,8 @@ def test_values_outside_the_alphabet_are_impossible(data):
 
 
 def test_alphabets_may_differ_by_position():
-    colours = Predicate(parity(2, 3), np.array([[0, 1]]), 3)
-    bits = Predicate(nae(2, 3), np.array([[1, 2]]))
+    colours = Predicate(parity(arity=2, latent_alphabet=3), np.array([[0, 1]]), 3)
+    bits = Predicate(nae(arity=2, latent_alphabet=3), np.array([[1, 2]]))
     distribution = LODistribution(np.full(3, 1 / 3), 3, (colours, bits), np.array([4, 3, 2, 1, 0]))
     assert distribution.alphabets.tolist() == [2, 3, 3, 3, 3]
     assert distribution.vocabulary == 3
@@ -233,7 +233,7 @@ def test_a_value_of_probability_zero_never_occurs():
 
 
 def test_a_distribution_cannot_be_edited():
-    distribution = LODistribution(FAIR, 4, (Predicate(nae(3), SCOPES),))
+    distribution = LODistribution(FAIR, 4, (Predicate(nae(arity=3), SCOPES),))
     with pytest.raises(dataclasses.FrozenInstanceError):
         distribution.n_latents = 5
     for array in (distribution.prior, distribution.order, distribution.functions[0].scopes):
@@ -262,13 +262,13 @@ def test_a_distribution_cannot_be_edited():
     ],
 )
 def test_bad_parts_are_refused(change, message):
-    parts = {"prior": FAIR, "n_latents": 4, "functions": (Predicate(nae(3), SCOPES),), **change}
+    parts = {"prior": FAIR, "n_latents": 4, "functions": (Predicate(nae(arity=3), SCOPES),), **change}
     with pytest.raises(ValueError, match=message):
         LODistribution(**parts)
 
 
 def test_bad_questions_are_refused():
-    distribution = LODistribution(FAIR, 4, (Predicate(nae(3), SCOPES),))
+    distribution = LODistribution(FAIR, 4, (Predicate(nae(arity=3), SCOPES),))
     with pytest.raises(ValueError, match=r"shape \(n, 6\); got \(2, 5\)"):
         distribution.log_prob(np.zeros((2, 5), dtype=np.int64))
     with pytest.raises(ValueError, match=r"shape \(n, 4\); got \(2, 5\)"):
@@ -302,14 +302,14 @@ def test_bad_questions_are_refused():
     ],
 )
 def test_a_bad_json_form_is_refused(change, message):
-    form = LODistribution(FAIR, 4, (Predicate(nae(3), SCOPES),)).to_json()
+    form = LODistribution(FAIR, 4, (Predicate(nae(arity=3), SCOPES),)).to_json()
     with pytest.raises(ValueError, match=message):
         LODistribution.from_json({**form, **change})
 
 
 @pytest.mark.parametrize("field", ["format", "prior", "n_latents", "functions", "order"])
 def test_every_field_of_the_json_form_is_needed(field):
-    form = LODistribution(FAIR, 4, (Predicate(nae(3), SCOPES),)).to_json()
+    form = LODistribution(FAIR, 4, (Predicate(nae(arity=3), SCOPES),)).to_json()
     del form[field]
     with pytest.raises(ValueError, match=f"lacks the field '{field}'"):
         LODistribution.from_json(form)

@@ -16,9 +16,9 @@ from generators.observations import named_tables as named
 FALSE_ALARM = 1e-6
 FAMILIES: dict[str, Callable[[int], LODistribution]] = {
     "nae": lambda seed: families.nae_sat(6, 18, structure_seed=seed),
-    "nae-3": lambda seed: families.nae_sat(6, 18, arity=4, alphabet=3, structure_seed=seed),
+    "nae-3": lambda seed: families.nae_sat(6, 18, arity=4, latent_alphabet=3, structure_seed=seed),
     "csp": lambda seed: families.predicate_csp(named.p5(), 8, 20, noise=0.1, structure_seed=seed),
-    "parity": lambda seed: families.sparse_parity(8, 20, 4, noise=0.2, structure_seed=seed),
+    "parity": lambda seed: families.sparse_parity(8, 20, arity=4, noise=0.2, structure_seed=seed),
     "slabs": lambda seed: families.random_slabs(6, 12, 0.8, structure_seed=seed),
     "local hash": lambda seed: families.local_hash(
         6, 18, alphabet=5, latent_alphabet=3, structure_seed=seed, noise=0.3
@@ -85,8 +85,8 @@ def test_every_subset_and_default_alphabet():
     latents, observations = distribution.split(distribution.rows(1, 0, 100))
     for j, (a, b) in enumerate(distribution.functions[0].scopes.tolist()):
         assert np.array_equal(observations[:, j], latents[:, a] != latents[:, b])
-    assert families.predicate_csp(named.parity(3, 5), 6, 4, structure_seed=0).vocabulary == 5
-    assert families.predicate_csp(named.nae(3), 6, 4, alphabet=7, structure_seed=0).vocabulary == 7
+    assert families.predicate_csp(named.parity(arity=3, latent_alphabet=5), 6, 4, structure_seed=0).vocabulary == 5
+    assert families.predicate_csp(named.nae(arity=3), 6, 4, alphabet=7, structure_seed=0).vocabulary == 7
 
 
 def test_prior_order_and_written_rules():
@@ -105,16 +105,19 @@ def test_prior_order_and_written_rules():
     ("make", "message"),
     [
         (lambda: families.nae_sat(2, 5, structure_seed=0), "arity k = 3"),
-        (lambda: families.nae_sat(5, 5, alphabet=1, structure_seed=0), "alphabet 1"),
+        (lambda: families.nae_sat(5, 5, latent_alphabet=1, structure_seed=0), "alphabet 1"),
         (lambda: families.predicate_csp(np.zeros((), dtype=int), 5, 5, structure_seed=0), "truth table"),
         (lambda: families.predicate_csp(np.zeros((2, 3), dtype=int), 5, 5, structure_seed=0), "truth table"),
-        (lambda: families.predicate_csp(named.nae(3), 5, 5, noise=1.5, structure_seed=0), "rate is a probability"),
-        (lambda: families.predicate_csp(named.nae(3), 5, 5, prior=np.ones(2), structure_seed=0), "sum to 1"),
-        (lambda: families.predicate_csp(named.nae(3), 5, 5, prior=np.ones(3) / 3, structure_seed=0), "2 values"),
+        (
+            lambda: families.predicate_csp(named.nae(arity=3), 5, 5, noise=1.5, structure_seed=0),
+            "rate is a probability",
+        ),
+        (lambda: families.predicate_csp(named.nae(arity=3), 5, 5, prior=np.ones(2), structure_seed=0), "sum to 1"),
+        (lambda: families.predicate_csp(named.nae(arity=3), 5, 5, prior=np.ones(3) / 3, structure_seed=0), "2 values"),
         (lambda: families.nae_sat(5, 5, structure_seed=0, order=np.zeros(10, dtype=int)), "permutation"),
         (lambda: families.random_slabs(5, 5, -1.0, structure_seed=0), "positive and finite"),
         (lambda: families.local_hash(5, 5, alphabet=1, structure_seed=0), "alphabet must be"),
-        (lambda: families.every_subset(named.nae(3), 2), "arity k = 3"),
+        (lambda: families.every_subset(named.nae(arity=3), 2), "arity k = 3"),
         (lambda: families.logic_rules(["x0 and"], 3), r"\^"),
     ],
 )

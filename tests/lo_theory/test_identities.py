@@ -222,7 +222,7 @@ def observed_only(n, per_latent, seed):
     """2-in-4: all latents and one fresh observation masked, the others visible."""
     rng = np.random.default_rng(seed)
     scopes = np.stack([rng.choice(n, 4, replace=False) for _ in range(round(per_latent * n) + 1)])
-    distribution = LODistribution(np.full(2, 0.5), n, (Predicate(named.t_in_k(2, 4), scopes),))
+    distribution = LODistribution(np.full(2, 0.5), n, (Predicate(named.t_in_k(2, arity=4), scopes),))
     tokens = distribution.sample(1, rng).astype(np.int64)
     tokens[:, :n] = distribution.mask_id
     tokens[:, -1] = distribution.mask_id
@@ -299,7 +299,7 @@ def test_kesten_stigum_is_the_spectral_radius_of_the_message_jacobian(seed, arit
 
 @pytest.mark.parametrize("shown", ["both", "satisfied"])
 def test_revealed_latents_are_certain_and_inform_the_others(shown):
-    problem = PlantedEnsemble(np.full(2, 0.5), 600, named.nae(3), 3.0, shown)
+    problem = PlantedEnsemble(np.full(2, 0.5), 600, named.nae(arity=3), 3.0, shown)
     instance = problem.sample(np.random.default_rng(0))
     revealed = np.arange(600) < 200
     ends = planted_beliefs(problem, instance, "prior", revealed=revealed)
@@ -312,7 +312,7 @@ def test_revealed_latents_are_certain_and_inform_the_others(shown):
 
 def test_revealed_latents_agree_with_the_posterior_of_masked_sequences():
     """The same problem through the other door: tokens with masks, where a latent is visible."""
-    problem = PlantedEnsemble(np.full(2, 0.5), 30, named.t_in_k(2, 4), 2.0, "both")
+    problem = PlantedEnsemble(np.full(2, 0.5), 30, named.t_in_k(2, arity=4), 2.0, "both")
     instance = problem.sample(np.random.default_rng(1))
     revealed = np.arange(30) % 3 == 0
     distribution = LODistribution(np.full(2, 0.5), 30, (Predicate(problem.table, instance.scopes),))

@@ -55,8 +55,8 @@ class NoAnswer(Hashed):
 
 
 def distribution(noise: float = 0.0, prior: tuple[float, ...] = (0.5, 0.5), order: list[int] | None = None):
-    scopes = random_scopes(3, 3, 2, structure_seed=1)
-    table = named.nae(2, len(prior))
+    scopes = random_scopes(3, 3, arity=2, structure_seed=1)
+    table = named.nae(arity=2, latent_alphabet=len(prior))
     functions = (Noisy(Predicate(table, scopes), noise) if noise else Predicate(table, scopes),)
     return LODistribution(np.array(prior), 3, functions, None if order is None else np.array(order))
 
@@ -176,6 +176,56 @@ def test_a_denoiser_with_a_chain_of_its_own_is_asked_once():
     assert denoiser.calls == 0
     chain_nll(denoiser, tokens, np.array([0, 1, 2]))
     assert denoiser.calls == 3, "another order takes the long way"
+
+
+class Cut(Hashed):
+    """Holds a 1 at position 2 impossible, and goes on answering once it stands there."""
+
+    def __call__(self, tokens: Int64[Tensor, "B L"]) -> Float[Tensor, "B L V"]:
+        answers = super().__call__(tokens)
+        answers[:, 2, 1] = -math.inf
+        return answers
+
+
+class CutChain(Cut):
+    """The same in one pass along its own order."""
+
+    order = np.array([3, 2, 0, 1], dtype=np.int64)
+
+    def chain_log_probs(self, rows: Int64[Tensor, "n L"]) -> Float[Tensor, "n L"]:
+        log_probs = -torch.arange(1.0, 5.0).repeat(len(rows), 1)
+        log_probs[rows[:, 2] == 1, 1] = -math.inf
+        return log_probs
+
+
+@pytest.mark.parametrize("order", [[2, 0, 3, 1], [0, 1, 2, 3], [3, 2, 0, 1], [3, 1, 0, 2]])
+def test_after_an_impossible_token_everything_along_the_order_is_impossible(order):
+    """Also for a denoiser that would go on with finite answers; before it, and in other rows, nothing changes."""
+    tokens = torch.tensor([[0, 0, 1, 1], [1, 0, 0, 1], [1, 1, 1, 1]])
+    nats = chain_nll(Cut(4, 2), tokens, np.array(order))
+    expected = chain_nll(Hashed(4, 2), tokens, np.array(order))
+    assert np.isfinite(expected).all()
+    expected[[0, 2], order.index(2) :] = np.inf
+    np.testing.assert_allclose(nats, expected, rtol=1e-5)
+
+
+def test_nor_is_anything_possible_after_it_in_a_chain_of_its_own():
+    denoiser, tokens = CutChain(4, 2), torch.tensor([[0, 0, 1, 1], [1, 0, 0, 1]])
+    nats = chain_nll(denoiser, tokens, denoiser.order)
+    np.testing.assert_array_equal(nats, [[1, np.inf, np.inf, np.inf], [1, 2, 3, 4]])
+    assert denoiser.calls == 0
+
+
+def test_an_impossible_token_makes_its_row_impossible_however_it_is_measured():
+    denoiser, tokens = Cut(4, 2), torch.tensor([[0, 0, 1, 1], [1, 0, 0, 1]])
+    for nats in (
+        chain_nll_by_order(denoiser, tokens, all_orders(4)).T,
+        chain_nelbo(denoiser, tokens, all_orders(4)).nats,
+        exact_nelbo(denoiser, tokens).nats,
+        monte_carlo_nelbo(denoiser, tokens, 4, torch.Generator().manual_seed(0)).nats,  # one mask hides everything
+    ):
+        assert (nats[..., 0] == np.inf).all()
+        assert np.isfinite(nats[..., 1]).all()
 
 
 def row_repeats(denoiser: Hashed, draws: int, stratified: bool, repeats: int = 4000) -> tuple[float, RowNats]:

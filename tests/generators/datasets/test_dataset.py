@@ -22,7 +22,7 @@ from generators.observations import named_tables as named
 
 ORDER = np.random.default_rng(0).permutation(15)
 BITS = families.nae_sat(5, 10, structure_seed=0, order=ORDER)
-WIDE = families.predicate_csp(named.parity(2, 300), 3, 4, structure_seed=0)  # two bytes per token
+WIDE = families.predicate_csp(named.parity(arity=2, latent_alphabet=300), 3, 4, structure_seed=0)  # two bytes per token
 
 
 def contents(directory: Path) -> dict[str, bytes]:

@@ -136,7 +136,7 @@ def test_the_uniformity_test_sees_a_truncation_that_is_too_short():
 
 
 def test_tables_are_the_local_functions():
-    function = KeyedHash.from_seed(random_scopes(6, 9, 3, structure_seed=1), structure_seed=1, alphabet=6)
+    function = KeyedHash.from_seed(random_scopes(6, 9, arity=3, structure_seed=1), structure_seed=1, alphabet=6)
     for table, expected in zip(function.tables, noiseless_tables(function), strict=True):
         assert np.array_equal(table, expected.ravel())
     with pytest.raises(ValueError, match="forwards only"):
@@ -144,7 +144,7 @@ def test_tables_are_the_local_functions():
 
 
 def test_random_local_functions_are_random():
-    scopes = random_scopes(20, 2000, 3, structure_seed=5)
+    scopes = random_scopes(20, 2000, arity=3, structure_seed=5)
     ones = KeyedHash.from_seed(scopes, structure_seed=5).tables.sum(axis=1)
     expected = np.array([1, 8, 28, 56, 70, 56, 28, 8, 1]) / 256
     pooled = [np.isin(ones, group).sum() for group in ([0, 1], [2], [3], [4], [5], [6], [7, 8])]
@@ -156,7 +156,7 @@ def test_random_local_functions_are_random():
 
 @pytest.mark.parametrize("noise", [0.0, 0.13])
 def test_samples_with_different_seeds_share_the_structure(noise):
-    scopes = random_scopes(12, 40, 3, structure_seed=2)
+    scopes = random_scopes(12, 40, arity=3, structure_seed=2)
     function = KeyedHash.from_seed(scopes, structure_seed=2, alphabet=3)
     distribution = LODistribution(np.array([0.5, 0.5]), 12, (Noisy(function, noise) if noise else function,))
     form, errors = distribution.to_json(), 0

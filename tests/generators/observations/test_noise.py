@@ -61,9 +61,9 @@ def test_noise_leaves_the_noiseless_values_alone(base, noise):
 @pytest.mark.parametrize("noise", [0.01, 0.25, 0.5, 1.0])
 def test_observations_are_replaced_at_the_rate_independently(noise):
     """Exact binomial per observation and independence per pair, at 1e-9 each. Control: a rate off by a quarter."""
-    base = Predicate(parity(2), np.array([[0, 1], [1, 2], [0, 2]]))
+    base = Predicate(parity(arity=2), np.array([[0, 1], [1, 2], [0, 2]]))
     distribution = LODistribution(
-        np.array([0.5, 0.5]), 3, (Noisy(base, noise), Noisy(Predicate(nae(3), SCOPES), noise))
+        np.array([0.5, 0.5]), 3, (Noisy(base, noise), Noisy(Predicate(nae(arity=3), SCOPES), noise))
     )
     n = 100_000
     latents, seen = distribution.split(distribution.rows(5, 0, n))
@@ -77,7 +77,7 @@ def test_observations_are_replaced_at_the_rate_independently(noise):
 
 
 def test_noise_of_rate_zero_is_the_base():
-    base = Predicate(nae(3), SCOPES)
+    base = Predicate(nae(arity=3), SCOPES)
     prior = np.array([0.5, 0.5])
     quiet, plain = (LODistribution(prior, 3, (f,)) for f in (Noisy(base, 0.0), base))
     assert (quiet.rows(0, 0, 50) == plain.rows(0, 0, 50)).all()
@@ -87,10 +87,10 @@ def test_noise_of_rate_zero_is_the_base():
 @pytest.mark.parametrize("noise", [-0.1, 1.5, math.nan, math.inf])
 def test_a_rate_that_is_no_probability_is_refused(noise):
     with pytest.raises(ValueError, match=f"got {noise}"):
-        Noisy(Predicate(nae(3), SCOPES), noise)
+        Noisy(Predicate(nae(arity=3), SCOPES), noise)
 
 
 def test_noise_on_noise_is_refused():
-    noisy = Noisy(Predicate(nae(3), SCOPES), 0.1)
+    noisy = Noisy(Predicate(nae(arity=3), SCOPES), 0.1)
     with pytest.raises(ValueError, match=r"already has noise 0\.1"):
         Noisy(noisy, 0.2)

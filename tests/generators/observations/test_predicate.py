@@ -89,7 +89,7 @@ def test_the_json_form_round_trips(function):
 
 
 def test_no_observations_are_allowed():
-    function = Predicate(nae(3), np.empty((0, 3), dtype=np.int64))
+    function = Predicate(nae(arity=3), np.empty((0, 3), dtype=np.int64))
     assert function.evaluate(np.zeros((4, 9), dtype=np.uint8)).shape == (0, 9)
     assert function_from_json(function.to_json()) == function
 
@@ -129,6 +129,6 @@ def test_a_table_of_floats_is_refused():
 
 
 def test_a_table_too_large_to_be_a_factor_is_refused():
-    function = Predicate(nae(7), np.arange(7)[None])
+    function = Predicate(nae(arity=7), np.arange(7)[None])
     with pytest.raises(ValueError, match=r"2\*\*7 = 128 entries"):
         noiseless_tables(function, scope_limit=100)

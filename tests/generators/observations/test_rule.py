@@ -265,8 +265,32 @@ def test_unusable_names_are_refused(names: tuple[str, ...]) -> None:
         compile_rules("a", 2, names=names)
 
 
+@pytest.mark.parametrize(
+    ("text", "sign", "words"),
+    [
+        ("x0 => x1", "=>", "'implies' or '->'"),
+        ("x0 ==> x1", "==>", "'implies' or '->'"),
+        ("x0 <=> x1", "<=>", "'iff' or '<->'"),
+        ("x0 && x1", "&&", "'and' or '&'"),
+        ("x0 || x1", "||", "'or' or '|'"),
+        ("!x0", "!", "'not' or '~'"),
+        ("x0 ^^ x1", "^^", "'xor' or '^'"),
+        ("x0 ⊕ x1", "⊕", "'xor' or '^'"),
+        ("x0 = x1", "=", "'=='"),
+        ("x0 =< x1", "=<", "'<='"),
+        ("x0 <> x1", "<>", "'!='"),
+        ("x0 - x1", "-", "'->' or '<->'"),
+    ],
+)
+def test_signs_of_other_languages_are_told_their_words(text: str, sign: str, words: str) -> None:
+    with pytest.raises(RuleSyntaxError) as caught:
+        compile_rules(text, 2)
+    assert caught.value.position == text.index(sign)
+    assert caught.value.reason == f"rule 1 of 1: {sign!r} is no part of a rule; write {words}"
+
+
 def test_an_error_in_one_of_many_rules_says_which_and_survives_pickling() -> None:
-    with pytest.raises(RuleSyntaxError, match="rule 2 of 3: expected a latent") as caught:
+    with pytest.raises(RuleSyntaxError, match="rule 3 of 3: expected a latent") as caught:
         compile_rules(["x0", "x1", "x1 or"], 2)
     again = pickle.loads(pickle.dumps(caught.value))
     assert str(again) == str(caught.value)

@@ -19,7 +19,12 @@ FALSE_ALARM = 1e-6
 UNIFORM2, UNIFORM3 = np.full(2, 1 / 2), np.full(3, 1 / 3)
 
 
-TABLES = [named.nae(3, 3), named.nae(2, 3), named.parity(3), named.clause([True, False])]
+TABLES = [
+    named.nae(arity=3, latent_alphabet=3),
+    named.nae(arity=2, latent_alphabet=3),
+    named.parity(arity=3),
+    named.clause([True, False]),
+]
 
 
 @st.composite
@@ -56,12 +61,12 @@ def test_number_of_eligible_tuples_is_exact(ensemble, seed):
 
 
 def test_the_largest_degree_shows_every_eligible_tuple():
-    satisfied = PlantedEnsemble(UNIFORM2, 6, named.nae(3), 1.0)
-    instance = PlantedEnsemble(UNIFORM2, 6, named.nae(3), 1.0 / satisfied.probability * (1 - 1e-12)).sample(
+    satisfied = PlantedEnsemble(UNIFORM2, 6, named.nae(arity=3), 1.0)
+    instance = PlantedEnsemble(UNIFORM2, 6, named.nae(arity=3), 1.0 / satisfied.probability * (1 - 1e-12)).sample(
         np.random.default_rng(0)
     )
     assert len(instance.scopes) >= satisfied._eligible(instance.latents) - 1
-    both = PlantedEnsemble(UNIFORM2, 6, named.nae(3), 60.0, "both")
+    both = PlantedEnsemble(UNIFORM2, 6, named.nae(arity=3), 60.0, "both")
     assert both.probability == 1.0
     assert len(both.sample(np.random.default_rng(0)).scopes) == math.perm(6, 3)
 
@@ -70,7 +75,7 @@ def test_the_largest_degree_shows_every_eligible_tuple():
     ("shown", "prior"), [("satisfied", UNIFORM3), ("satisfied", np.array([0.6, 0.3, 0.1])), ("both", UNIFORM3)]
 )
 def test_expected_degree(shown, prior):
-    ensemble = PlantedEnsemble(prior, 30, named.nae(3, 3), 7.0, shown)
+    ensemble = PlantedEnsemble(prior, 30, named.nae(arity=3, latent_alphabet=3), 7.0, shown)
     draws, rng = 1000, np.random.default_rng(3)
     counts = np.array([len(ensemble.sample(rng).scopes) for _ in range(draws)])
     assert ensemble.expected_constraints == 70.0
@@ -81,7 +86,7 @@ def test_expected_degree(shown, prior):
 
 
 def test_both_values_appear_at_their_rate():
-    instance = PlantedEnsemble(UNIFORM2, 3000, named.nae(3), 20.0, "both").sample(np.random.default_rng(0))
+    instance = PlantedEnsemble(UNIFORM2, 3000, named.nae(arity=3), 20.0, "both").sample(np.random.default_rng(0))
     share = instance.latents.mean()
     rate = 1 - share**3 - (1 - share) ** 3  # of triples satisfied, given these latents
     assert binomtest(int(instance.values.sum()), len(instance.values), float(rate)).pvalue > FALSE_ALARM
@@ -95,7 +100,7 @@ def tuple_counts(scopes: np.ndarray, latents: np.ndarray, table: np.ndarray) -> 
 
 
 def test_satisfied_tuples_are_shown_uniformly_and_independently():
-    table, rng = named.nae(3), np.random.default_rng(11)
+    table, rng = named.nae(arity=3), np.random.default_rng(11)
     ensemble = PlantedEnsemble(UNIFORM2, 5, table, 0.9)
     latents = np.array([0, 1, 0, 1, 1], dtype=np.uint8)
     eligible = ensemble._eligible(latents)
@@ -111,14 +116,18 @@ def test_satisfied_tuples_are_shown_uniformly_and_independently():
 
 def test_latents_have_the_frequencies_of_the_prior():
     prior = np.array([0.6, 0.3, 0.1])
-    latents = PlantedEnsemble(prior, 5000, named.nae(3, 3), 0.0).sample(np.random.default_rng(1)).latents
+    latents = (
+        PlantedEnsemble(prior, 5000, named.nae(arity=3, latent_alphabet=3), 0.0)
+        .sample(np.random.default_rng(1))
+        .latents
+    )
     counts = np.bincount(latents, minlength=3)
     assert chisquare(counts, 5000 * prior).pvalue > FALSE_ALARM
     assert chisquare(counts, 5000 * np.array([0.55, 0.35, 0.1])).pvalue < FALSE_ALARM
 
 
 def test_fixed_count_and_reproducibility():
-    ensemble = PlantedEnsemble(UNIFORM3, 50, named.nae(3, 3), 6.0, count="fixed")
+    ensemble = PlantedEnsemble(UNIFORM3, 50, named.nae(arity=3, latent_alphabet=3), 6.0, count="fixed")
     first, again = (ensemble.sample(np.random.default_rng(5)) for _ in range(2))
     assert first.degree == 6.0
     assert np.array_equal(first.scopes, again.scopes)
@@ -127,7 +136,9 @@ def test_fixed_count_and_reproducibility():
 
 
 def test_the_size_of_the_figure():
-    instance = PlantedEnsemble(UNIFORM3, 10_000, named.nae(3, 3), 30.0).sample(np.random.default_rng(0))
+    instance = PlantedEnsemble(UNIFORM3, 10_000, named.nae(arity=3, latent_alphabet=3), 30.0).sample(
+        np.random.default_rng(0)
+    )
     assert instance.values.all()
     assert abs(instance.degree - 30) < 6 * 30 / math.sqrt(100_000)
     wide = PlantedEnsemble(UNIFORM2, 10_000, named.p5(), 5.0).sample(np.random.default_rng(0))  # N**k is beyond 2**63
@@ -147,15 +158,15 @@ def test_json_round_trip(ensemble):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((np.array([0.5, 0.6]), 5, named.nae(3), 1.0), "sum to 1"),
-        ((UNIFORM3, 5, named.nae(3), 1.0), "must hold 2 probabilities"),
-        ((UNIFORM2, 2, named.nae(3), 1.0), "k = 3 must be at most N = 2"),
-        ((UNIFORM2, 5, named.nae(3), -1.0), "at least 0; got -1.0"),
-        ((UNIFORM2, 5, named.nae(3), math.nan), "at least 0; got nan"),
-        ((UNIFORM2, 5, named.nae(3), 40.0), "largest degree is 27"),
+        ((np.array([0.5, 0.6]), 5, named.nae(arity=3), 1.0), "sum to 1"),
+        ((UNIFORM3, 5, named.nae(arity=3), 1.0), "must hold 2 probabilities"),
+        ((UNIFORM2, 2, named.nae(arity=3), 1.0), "k = 3 must be at most N = 2"),
+        ((UNIFORM2, 5, named.nae(arity=3), -1.0), "at least 0; got -1.0"),
+        ((UNIFORM2, 5, named.nae(arity=3), math.nan), "at least 0; got nan"),
+        ((UNIFORM2, 5, named.nae(arity=3), 40.0), "largest degree is 27"),
         ((UNIFORM2, 5, np.zeros((2, 2), dtype=np.uint8), 1.0), "never holds"),
-        ((np.array([1.0, 0.0]), 5, named.nae(3), 1.0), "never holds"),
-        ((UNIFORM3, 5, named.parity(3, 3), 1.0), "outside range"),
+        ((np.array([1.0, 0.0]), 5, named.nae(arity=3), 1.0), "never holds"),
+        ((UNIFORM3, 5, named.parity(arity=3, latent_alphabet=3), 1.0), "outside range"),
     ],
 )
 def test_bad_input(arguments, message):
@@ -166,8 +177,8 @@ def test_bad_input(arguments, message):
 def test_bad_words_and_json():
     for name in ("shown", "count"):
         with pytest.raises((ValueError, TypeError)):  # the tests check the annotations first
-            PlantedEnsemble(UNIFORM2, 5, named.nae(3), 1.0, **{name: "all"})
-    form = PlantedEnsemble(UNIFORM2, 5, named.nae(3), 1.0).to_json()
+            PlantedEnsemble(UNIFORM2, 5, named.nae(arity=3), 1.0, **{name: "all"})
+    form = PlantedEnsemble(UNIFORM2, 5, named.nae(arity=3), 1.0).to_json()
     with pytest.raises(ValueError, match="unknown field 'arity'"):
         PlantedEnsemble.from_json(form | {"arity": 3})
     with pytest.raises(ValueError, match="expected a planted ensemble in format"):

@@ -127,23 +127,23 @@ def test_a_generator_of_one_sequence_passes():
 
 
 def test_too_large_to_enumerate_is_skipped_with_the_reason():
-    scopes = random_scopes(20, 30, 3, structure_seed=0)
-    report = check_invariants(LODistribution(np.array([0.5, 0.5]), 20, (Predicate(nae(3), scopes),)), n=2000)
+    scopes = random_scopes(20, 30, arity=3, structure_seed=0)
+    report = check_invariants(LODistribution(np.array([0.5, 0.5]), 20, (Predicate(nae(arity=3), scopes),)), n=2000)
     assert "2**20" in report["log_prob_sums_to_one"].detail
     assert report["entropy"].status == "passed"
 
 
 def test_latents_are_enumerated_where_sequences_are_too_many():
-    scopes = random_scopes(5, 30, 3, structure_seed=0)
-    report = check_invariants(LODistribution(np.array([0.5, 0.5]), 5, (Predicate(nae(3), scopes),)), n=2000)
+    scopes = random_scopes(5, 30, arity=3, structure_seed=0)
+    report = check_invariants(LODistribution(np.array([0.5, 0.5]), 5, (Predicate(nae(arity=3), scopes),)), n=2000)
     assert "all 32 settings of the latents" in report["sample_frequencies"].detail
 
 
 def test_entropy_of_a_large_noisy_distribution_is_bounded_by_sampling():
     from generators.observations.noise import Noisy
 
-    scopes = random_scopes(20, 30, 3, structure_seed=0)
-    distribution = LODistribution(np.array([0.5, 0.5]), 20, (Noisy(Predicate(nae(3), scopes), 0.1),))
+    scopes = random_scopes(20, 30, arity=3, structure_seed=0)
+    distribution = LODistribution(np.array([0.5, 0.5]), 20, (Noisy(Predicate(nae(arity=3), scopes), 0.1),))
     report = check_invariants(distribution, n=5000)
     assert "by sampling" in report["entropy"].detail
     short = type("Short", (), {"sample": lambda _, n, rng: distribution.sample(n, rng)})

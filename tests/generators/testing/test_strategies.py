@@ -27,7 +27,7 @@ from generators.testing import (
     sequences,
 )
 
-CERTAIN_FLIP = LODistribution(np.array([0.5, 0.5]), 3, (Noisy(Predicate(nae(3), np.array([[0, 1, 2]])), 1.0),))
+CERTAIN_FLIP = LODistribution(np.array([0.5, 0.5]), 3, (Noisy(Predicate(nae(arity=3), np.array([[0, 1, 2]])), 1.0),))
 SEARCH = settings(max_examples=200, phases=[Phase.generate, Phase.shrink])  # explaining an example costs the most
 
 

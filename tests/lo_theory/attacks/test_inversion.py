@@ -22,7 +22,7 @@ UNIFORM = np.array([0.5, 0.5])
 
 def split_parities(n, noise, arity, rng):
     pool = pool_size(n, noise)
-    drawn = draw_parities(n, pool + held_out_size(n, noise, arity), noise, arity, rng)
+    drawn = draw_parities(n, pool + held_out_size(n, noise, arity=arity), noise, arity=arity, rng=rng)
     return tuple(NoisyParities(drawn.latents, rows, noise, arity) for rows in (drawn.rows[:pool], drawn.rows[pool:]))
 
 
@@ -71,7 +71,7 @@ def test_the_search_refuses():
 @given(st.integers(3, 80), st.sampled_from([None, 1, 2, 3]), st.sampled_from([0.0, 0.1, 0.3]), st.integers(0, 10**6))
 @settings(max_examples=40)
 def test_parities_are_what_they_say(n, arity, noise, seed):
-    drawn = draw_parities(n, 400, noise, arity, np.random.default_rng(seed))
+    drawn = draw_parities(n, 400, noise, arity=arity, rng=np.random.default_rng(seed))
     members, values = unpacked(drawn)
     flipped = (members @ drawn.latents.astype(int)) % 2 != values
     assert (members.sum(axis=1) == arity).all() if arity else 0.4 < members.mean() < 0.6
@@ -116,17 +116,17 @@ def test_a_budget_ends_the_attack_and_shows():
 
 def test_a_pool_that_does_not_determine_the_latents_is_refused():
     rng = np.random.default_rng(0)
-    drawn = draw_parities(30, 25, 0.0, None, rng)
+    drawn = draw_parities(30, 25, 0.0, arity=None, rng=rng)
     with pytest.raises(ValueError, match="do not determine"):
         pooled_gauss(drawn, drawn, 5, rng)
     with pytest.raises(ValueError, match="rate in"):
-        draw_parities(30, 25, 0.5, None, rng)
+        draw_parities(30, 25, 0.5, arity=None, rng=rng)
 
 
 @given(st.integers(4, 40), st.sampled_from(["one", "two"]), st.integers(0, 10**6))
 @settings(max_examples=30)
 def test_planted_clauses_hold_and_two_hidden_hold_for_the_complement(n, hidden, seed):
-    formula = planted_clauses(n, 4.0, 3, hidden, np.random.default_rng(seed))
+    formula = planted_clauses(n, 4.0, arity=3, hidden=hidden, rng=np.random.default_rng(seed))
     assert len(formula.scopes) == 4 * n
     assert (np.diff(np.sort(formula.scopes, axis=1), axis=1) > 0).all()
     assert formula.satisfied(formula.latents).all()
@@ -138,11 +138,13 @@ def test_one_hidden_assignment_betrays_itself_and_two_do_not():
     """Share of literals that agree with the latents: 4/7 against 1/2; 12,000 literals, error 0.005."""
     rng = np.random.default_rng(0)
     for hidden, share in (("one", 4 / 7), ("two", 1 / 2)):
-        formula = planted_clauses(1000, 4.0, 3, hidden, rng)
+        formula = planted_clauses(1000, 4.0, arity=3, hidden=hidden, rng=rng)
         assert (formula.wanted == formula.latents[formula.scopes]).mean() == pytest.approx(share, abs=0.02)
 
 
-@pytest.mark.parametrize("table", [named.nae(3), named.parity(3), named.t_in_k(2, 4), named.p5(), named.t_in_k(1, 3)])
+@pytest.mark.parametrize(
+    "table", [named.nae(arity=3), named.parity(arity=3), named.t_in_k(2, arity=4), named.p5(), named.t_in_k(1, arity=3)]
+)
 def test_observations_become_clauses_with_the_same_solutions(table):
     planted = PlantedEnsemble(UNIFORM, 7, table, 3.0, "both", "fixed")
     formula = observation_clauses(planted, np.random.default_rng(3))
@@ -158,11 +160,11 @@ def test_the_solver_solves_and_its_answer_is_checked():
     pytest.importorskip("pysat")
     rng = np.random.default_rng(0)
     for hidden in ("one", "two"):
-        formula = planted_clauses(60, 4.25, 3, hidden, rng)
+        formula = planted_clauses(60, 4.25, arity=3, hidden=hidden, rng=rng)
         attempt = solve_formula(formula, 10**5)
         assert formula.satisfied(attempt.latents).all()
         assert attempt.costs[CONFLICTS] >= 0
-    gave_up = solve_formula(planted_clauses(400, 4.25, 3, "two", rng), 5)
+    gave_up = solve_formula(planted_clauses(400, 4.25, arity=3, hidden="two", rng=rng), 5)
     assert not gave_up.solved
     assert 5 <= gave_up.costs[CONFLICTS] <= 5000  # Glucose looks at its budget when it restarts
 
@@ -170,7 +172,7 @@ def test_the_solver_solves_and_its_answer_is_checked():
 def test_without_the_solver_the_error_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "pysat.solvers", None)
     with pytest.raises(ImportError, match=r"lo-theory\[sat\]"):
-        solve_formula(planted_clauses(10, 2.0, 3, "one", np.random.default_rng(0)), 10)
+        solve_formula(planted_clauses(10, 2.0, arity=3, hidden="one", rng=np.random.default_rng(0)), 10)
 
 
 def memoryless_runs(bits, sizes, runs, budget, rng):

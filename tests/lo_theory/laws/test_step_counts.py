@@ -37,7 +37,7 @@ BIT = math.log(2)
 
 def noisy() -> LODistribution:
     """Two latents of three values and two noisy observations, both of three values: every sequence is possible."""
-    total = Noisy(Predicate(named.parity(2, 3), np.array([[1, 0], [0, 1]]), 3), 0.1)
+    total = Noisy(Predicate(named.parity(arity=2, latent_alphabet=3), np.array([[1, 0], [0, 1]]), 3), 0.1)
     return LODistribution(np.array([0.5, 0.3, 0.2]), 2, (total,), np.array([2, 0, 3, 1]))
 
 

@@ -133,7 +133,7 @@ def test_hundreds_of_weak_observations_of_one_latent():
 def test_damping_keeps_no_value_alive_that_is_ruled_out():
     """A chain of equalities with one end visible: the answer is certain, not nearly so."""
     links = np.array([[i, i + 1] for i in range(6)])
-    chain = LODistribution(np.array([0.2, 0.8]), 7, (Predicate(named.nae(2), links),))
+    chain = LODistribution(np.array([0.2, 0.8]), 7, (Predicate(named.nae(arity=2), links),))
     tokens = np.array([[0, *[2] * 6, *[0] * 6]])
     answer = BeliefPropagationPosterior(chain, settings=Settings(damping=0.5)).query(tokens)
     assert (answer.log_marginals[0, :7, 0] == 0.0).all()
@@ -144,7 +144,7 @@ def test_damping_keeps_no_value_alive_that_is_ruled_out():
 def test_tiny_messages_are_carried():
     """Four latents tied by equalities share their prior odds: one against a million, four times over."""
     rare, links = 1e-6, np.array([[i, i + 1] for i in range(3)])
-    tied = LODistribution(np.array([rare, 1 - rare]), 4, (Predicate(named.nae(2), links),))
+    tied = LODistribution(np.array([rare, 1 - rare]), 4, (Predicate(named.nae(arity=2), links),))
     answer = BeliefPropagationPosterior(tied, settings=UNDAMPED).log_marginals(np.array([[2] * 4 + [0] * 3]))
     np.testing.assert_allclose(answer[0, :4, 0] - answer[0, :4, 1], 4 * math.log(rare / (1 - rare)), rtol=1e-9)
 
@@ -152,13 +152,13 @@ def test_tiny_messages_are_carried():
 @pytest.mark.parametrize(
     ("table", "prior", "balanced"),
     [
-        (named.nae(3), None, True),
-        (named.t_in_k(2, 4), None, True),
+        (named.nae(arity=3), None, True),
+        (named.t_in_k(2, arity=4), None, True),
         (named.p4(), None, True),
-        (named.all_different(3, 3), None, True),
-        (named.t_in_k(1, 3), np.array([2 / 3, 1 / 3]), True),
-        (named.t_in_k(1, 3), None, False),
-        (named.majority(3), None, False),
+        (named.all_different(arity=3, latent_alphabet=3), None, True),
+        (named.t_in_k(1, arity=3), np.array([2 / 3, 1 / 3]), True),
+        (named.t_in_k(1, arity=3), None, False),
+        (named.majority(arity=3), None, False),
         (named.clause([True, True, False]), None, False),
     ],
 )
@@ -176,7 +176,7 @@ def test_the_prior_is_a_fixed_point_of_balanced_predicates_and_of_no_others(tabl
 
 def test_symmetric_predicates_keep_marginals_uniform():
     """With all latents masked, nothing tells a value from another: exact here, from the prior's start."""
-    distribution = predicate_csp(named.nae(3, 3), 15, 60, structure_seed=0)
+    distribution = predicate_csp(named.nae(arity=3, latent_alphabet=3), 15, 60, structure_seed=0)
     tokens = masked(distribution, 5, 0, share=0.0)
     tokens[:, distribution.latent_positions] = distribution.mask_id
     beliefs = BeliefPropagationPosterior(distribution).log_marginals(tokens)[:, distribution.latent_positions]
@@ -185,7 +185,9 @@ def test_symmetric_predicates_keep_marginals_uniform():
     assert np.exp(broken[:, distribution.latent_positions]).max() > 0.5
 
 
-@pytest.mark.parametrize(("table", "shown", "degree"), [(named.nae(3), "both", 3.0), (named.nae(3), "satisfied", 7.0)])
+@pytest.mark.parametrize(
+    ("table", "shown", "degree"), [(named.nae(arity=3), "both", 3.0), (named.nae(arity=3), "satisfied", 7.0)]
+)
 def test_damping_does_not_move_the_fixed_point(table, shown, degree):
     ends = [reached(table, degree, shown, 1000, "planted", damping)[1] for damping in (0.0, 0.3, 0.6)]
     assert all(end.converged for end in ends)
@@ -208,7 +210,7 @@ def test_rows_do_not_influence_each_other():
 
 
 def test_propagation_leaves_its_start_as_it_was():
-    problem, instance, rng = planted(named.nae(3), 3.0, "both", 100)
+    problem, instance, rng = planted(named.nae(arity=3), 3.0, "both", 100)
     graph = planted_graph(Ensemble.from_planted(problem), instance.scopes, instance.values, 100)
     start = random_messages(graph, rng)
     before = start.copy()
@@ -236,7 +238,7 @@ def test_convergence_is_reported_through_the_socket():
 
 
 def test_the_field_of_absent_tuples_is_the_gradient_of_their_weight():
-    ensemble = Ensemble.from_table(named.all_different(3, 3), shown="satisfied")
+    ensemble = Ensemble.from_table(named.all_different(arity=3, latent_alphabet=3), shown="satisfied")
     direction = np.array([0.7, -0.2, -0.5])
     for fixed in (False, True):
         absent = AbsentTuples(ensemble.seen_weight, 2.0, fixed)
@@ -262,7 +264,7 @@ def test_the_weight_of_absent_tuples_is_their_product():
 
 def test_without_absent_tuples_belief_propagation_drifts():
     """NAE-3 below its threshold, satisfied constraints only: nothing can be known, and only with them BP says so."""
-    problem, instance, rng = planted(named.nae(3), 3.0, "satisfied", 2000)
+    problem, instance, rng = planted(named.nae(arity=3), 3.0, "satisfied", 2000)
     ensemble = Ensemble.from_planted(problem)
     graph = planted_graph(ensemble, instance.scopes, instance.values, 2000)
     start = random_messages(graph, rng)
@@ -276,15 +278,15 @@ def test_without_absent_tuples_belief_propagation_drifts():
 @pytest.mark.parametrize("damping", [0.0, 0.3, 0.6])
 def test_absent_tuples_balance_the_shown_ones_under_damping(damping):
     """NAE-3 with three values at degree 20, below everything (D_d = 24.4, D_KS = 32): a random start is forgotten."""
-    _, ends = reached(named.nae(3, 3), 20.0, "satisfied", 1000, "random", damping)
+    _, ends = reached(named.nae(arity=3, latent_alphabet=3), 20.0, "satisfied", 1000, "random", damping)
     assert ends.converged
     np.testing.assert_allclose(ends.marginals, 1 / 3, atol=1e-4)
 
 
 def test_easy_control():
     """NAE-3 with both values at twice its threshold 1.5: random and planted starts meet."""
-    found, ends = reached(named.nae(3), 3.0, "both", 2000, "random")
-    told, other = reached(named.nae(3), 3.0, "both", 2000, "planted")
+    found, ends = reached(named.nae(arity=3), 3.0, "both", 2000, "random")
+    told, other = reached(named.nae(arity=3), 3.0, "both", 2000, "planted")
     assert ends.converged
     assert found == pytest.approx(0.865, abs=0.05)
     assert told == pytest.approx(found, abs=0.01)
@@ -293,7 +295,7 @@ def test_easy_control():
 
 def test_impossible_control():
     """2-in-4 at degree 2.5, far below D_d = 3.5: even the planted start forgets."""
-    told, ends = reached(named.t_in_k(2, 4), 2.5, "both", 4000, "planted")
+    told, ends = reached(named.t_in_k(2, arity=4), 2.5, "both", 4000, "planted")
     assert ends.converged
     assert told < 0.6
     np.testing.assert_allclose(ends.marginals, 0.5, atol=1e-3)
@@ -302,8 +304,8 @@ def test_impossible_control():
 
 def test_hard_control():
     """2-in-4 at degree 4.4, between D_cond = 3.9 and D_KS = 5: determined (positive free entropy), but not found."""
-    found, ends = reached(named.t_in_k(2, 4), 4.4, "both", 4000, "random")
-    told, other = reached(named.t_in_k(2, 4), 4.4, "both", 4000, "planted")
+    found, ends = reached(named.t_in_k(2, arity=4), 4.4, "both", 4000, "random")
+    told, other = reached(named.t_in_k(2, arity=4), 4.4, "both", 4000, "planted")
     assert found < 0.6
     assert abs(ends.free_entropy) < 1e-3
     assert told > 0.9
@@ -311,14 +313,14 @@ def test_hard_control():
 
 
 def test_above_the_threshold_the_hard_control_is_easy():
-    found, ends = reached(named.t_in_k(2, 4), 6.0, "both", 4000, "random")
+    found, ends = reached(named.t_in_k(2, arity=4), 6.0, "both", 4000, "random")
     assert ends.converged
     assert found > 0.95
     assert ends.free_entropy > 0.2
 
 
 def test_parity_is_invisible_to_belief_propagation_at_every_degree():
-    found, ends = reached(named.parity(3), 12.0, "both", 2000, "random")
+    found, ends = reached(named.parity(arity=3), 12.0, "both", 2000, "random")
     assert ends.converged
     assert found < 0.56
     np.testing.assert_allclose(ends.marginals, 0.5, atol=1e-4)
@@ -326,7 +328,7 @@ def test_parity_is_invisible_to_belief_propagation_at_every_degree():
 
 def test_trivial_control():
     """Majority is not balanced: one degree is enough to know more than chance, from any start."""
-    problem, instance, _ = planted(named.majority(3), 1.0, "both", 4000)
+    problem, instance, _ = planted(named.majority(arity=3), 1.0, "both", 4000)
     ends = planted_beliefs(problem, instance, "prior")
     assert overlap(ends.marginals, instance.latents, [(0, 1)]) > 0.6
 
@@ -339,14 +341,14 @@ def test_overlap_takes_the_best_relabelling():
 
 
 def test_refusals():
-    problem, instance, _ = planted(named.nae(3), 3.0, "both", 30)
+    problem, instance, _ = planted(named.nae(arity=3), 3.0, "both", 30)
     with pytest.raises(ValueError, match="generator"):
         planted_beliefs(problem, instance, "random")
     with pytest.raises(ValueError, match="damping"):
         Settings(damping=1.0)
     with pytest.raises(ValueError, match="max_iterations"):
         Settings(max_iterations=0)
-    satisfied = Ensemble.from_table(named.nae(3), shown="satisfied")
+    satisfied = Ensemble.from_table(named.nae(arity=3), shown="satisfied")
     with pytest.raises(ValueError, match="visible"):
         planted_graph(satisfied, np.array([[0, 1, 2]]), np.array([0]), 3)
     with pytest.raises(ValueError, match="scopes have shape"):
@@ -365,8 +367,12 @@ def test_no_observations_and_impossible_values():
         UNIFORM,
         3,
         (
-            Predicate(named.nae(3), np.array([[0, 1, 2]])),
-            Predicate(named.tabulate(lambda z: z.sum(axis=0), 3, 4)[:2, :2, :2], np.array([[0, 1, 2]]), 4),
+            Predicate(named.nae(arity=3), np.array([[0, 1, 2]])),
+            Predicate(
+                named.tabulate(lambda z: z.sum(axis=0), arity=3, latent_alphabet=4)[:2, :2, :2],
+                np.array([[0, 1, 2]]),
+                4,
+            ),
         ),
     )
     tokens = np.full((1, 5), wide.mask_id)
@@ -376,7 +382,7 @@ def test_no_observations_and_impossible_values():
 
 
 def test_perturbed_messages_are_normalised():
-    problem, instance, rng = planted(named.nae(3), 3.0, "both", 30)
+    problem, instance, rng = planted(named.nae(arity=3), 3.0, "both", 30)
     graph = planted_graph(Ensemble.from_planted(problem), instance.scopes, instance.values, 30)
     for messages in (prior_messages(graph), perturbed_messages(graph, rng.random((len(graph.scope), 2)))):
         np.testing.assert_allclose(messages.sum(axis=1), 1.0)

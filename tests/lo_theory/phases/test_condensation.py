@@ -27,10 +27,10 @@ from lo_theory.phases.condensation import (
 from lo_theory.phases.ensemble import Ensemble
 from lo_theory.phases.thresholds import first_moment_degree
 
-XOR = Ensemble.from_table(named.parity(3))
+XOR = Ensemble.from_table(named.parity(arity=3))
 EXACT_SPINODAL, EXACT_CONDENSATION = 2.45541, 2.75381
-NAE_BOTH = Ensemble.from_table(named.nae(3))
-TWO_IN_FOUR = Ensemble.from_table(named.t_in_k(2, 4))
+NAE_BOTH = Ensemble.from_table(named.nae(arity=3))
+TWO_IN_FOUR = Ensemble.from_table(named.t_in_k(2, arity=4))
 QUICK = Effort(size=400, burn_in=30, sweeps=50, patience=120, resolution=0.01, points=3, nodes=6)
 
 
@@ -103,8 +103,8 @@ def test_a_hard_predicate_end_to_end():
     ("ensemble", "continuous"),
     [
         (NAE_BOTH, True),
-        (Ensemble.from_table(named.nae(3), shown="satisfied"), True),
-        (Ensemble.from_table(named.t_in_k(1, 3), prior=np.array([2 / 3, 1 / 3])), False),
+        (Ensemble.from_table(named.nae(arity=3), shown="satisfied"), True),
+        (Ensemble.from_table(named.t_in_k(1, arity=3), prior=np.array([2 / 3, 1 / 3])), False),
         (XOR, False),
     ],
 )
@@ -144,15 +144,15 @@ def test_collapsed_points_are_refused():
 
 def test_sizes_follow_the_cost():
     assert affordable_size(XOR, 1e9, 700) == 700
-    heavy = Ensemble.from_table(named.nae(5), shown="satisfied")
+    heavy = Ensemble.from_table(named.nae(arity=5), shown="satisfied")
     assert affordable_size(heavy, 4e6, 4000) < affordable_size(TWO_IN_FOUR, 4e6, 4000)
     assert affordable_size(heavy, 1.0, 4000) == 200
 
 
 def test_refusals():
     with pytest.raises(ValueError, match="balanced"):
-        find_transition(Ensemble.from_table(named.majority(3)), QUICK, rng())
+        find_transition(Ensemble.from_table(named.majority(arity=3)), QUICK, rng())
     with pytest.raises(ValueError, match="say something"):
-        find_transition(Ensemble.from_table(named.nae(3), noise=0.5), QUICK, rng())
+        find_transition(Ensemble.from_table(named.nae(arity=3), noise=0.5), QUICK, rng())
     with pytest.raises(ValueError, match="D_KS"):
         kesten_stigum_free_entropy(XOR, QUICK, rng())

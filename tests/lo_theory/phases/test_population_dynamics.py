@@ -27,10 +27,10 @@ from lo_theory.phases.population_dynamics import (
 )
 from lo_theory.phases.thresholds import constraint_information, prior_entropy, slot_means
 
-XOR = Ensemble.from_table(named.parity(3))
-TWO_IN_FOUR = Ensemble.from_table(named.t_in_k(2, 4))
-NAE_M3 = Ensemble.from_table(named.nae(3, 3), shown="satisfied")
-ONE_IN_THREE = Ensemble.from_table(named.t_in_k(1, 3), prior=np.array([2 / 3, 1 / 3]))
+XOR = Ensemble.from_table(named.parity(arity=3))
+TWO_IN_FOUR = Ensemble.from_table(named.t_in_k(2, arity=4))
+NAE_M3 = Ensemble.from_table(named.nae(arity=3, latent_alphabet=3), shown="satisfied")
+ONE_IN_THREE = Ensemble.from_table(named.t_in_k(1, arity=3), prior=np.array([2 / 3, 1 / 3]))
 
 
 def settled(ensemble, degree, size=1500, burn_in=40, sweeps=100, seed=0):
@@ -177,7 +177,7 @@ def test_the_slope_of_the_free_entropy_is_the_evidence():
 
 
 @pytest.mark.parametrize(
-    ("table", "degree", "shown"), [(named.t_in_k(2, 4), 4.6, "both"), (named.not_equal(5), 15.0, "satisfied")]
+    ("table", "degree", "shown"), [(named.t_in_k(2, arity=4), 4.6, "both"), (named.not_equal(5), 15.0, "satisfied")]
 )
 def test_against_belief_propagation_on_a_large_instance(table, degree, shown):
     """phi of an instance fluctuates with its number of constraints and by 1/sqrt(N) otherwise: a band of 0.015.
@@ -215,7 +215,7 @@ def test_absent_tuples_hold_the_composition(monkeypatch):
 
 def test_parts_keep_the_composition(monkeypatch):
     """NAE-5, satisfied only, at degree 50 between D_d and D_cond: whole sweeps oscillate until everything is lost."""
-    tested = Ensemble.from_table(named.nae(5), shown="satisfied")
+    tested = Ensemble.from_table(named.nae(arity=5), shown="satisfied")
     start = planted_population(tested, 200)
     kept, _ = evolve(tested, 50.0, start, 100, np.random.default_rng(2))
     assert kept.magnetisation(tested.prior) > 0.8
@@ -226,7 +226,7 @@ def test_parts_keep_the_composition(monkeypatch):
 
 def test_unbalanced_ensembles_inform_from_any_start():
     """Majority: the random start ends where the planted one does, above nothing, at degree one."""
-    majority = Ensemble.from_table(named.majority(3))
+    majority = Ensemble.from_table(named.majority(arity=3))
     planted = settled(majority, 1.0).estimates().magnetisation
     start = random_population(majority, 1500, np.random.default_rng(0))
     hint = evolve(majority, 1.0, start, 140, np.random.default_rng(5))[1].after(40).estimates().magnetisation

@@ -31,30 +31,30 @@ INF = math.inf
 ONE_THIRD, ONE_QUARTER = np.array([2 / 3, 1 / 3]), np.array([3 / 4, 1 / 4])
 # name: (table, prior, shown, noise, gamma, D_KS, D_1st); the last three as rounded where they were first written down
 ROWS = {
-    "nae3": (named.nae(3), None, "satisfied", 0.0, 0.75, 4.5, 7.23),
-    "nae3-both": (named.nae(3), None, "both", 0.0, 0.75, 1.5, 3.70),
-    "nae4": (named.nae(4), None, "satisfied", 0.0, 0.875, 16.33, 20.8),
-    "nae4-both": (named.nae(4), None, "both", 0.0, 0.875, 2.33, 7.4),
-    "nae5-both": (named.nae(5), None, "both", 0.0, 0.9375, 3.75, 14.8),
-    "nae6-both": (named.nae(6), None, "both", 0.0, 0.969, 6.2, 29.9),
-    "nae5": (named.nae(5), None, "satisfied", 0.0, 0.9375, 56.25, 53.7),
-    "nae6": (named.nae(6), None, "satisfied", 0.0, 0.969, 192.2, 131.0),
-    "nae3-m3": (named.nae(3, 3), None, "satisfied", 0.0, 0.889, 32.0, 27.98),
-    "nae3-m3-both": (named.nae(3, 3), None, "both", 0.0, 0.889, 4.0, 9.45),
+    "nae3": (named.nae(arity=3), None, "satisfied", 0.0, 0.75, 4.5, 7.23),
+    "nae3-both": (named.nae(arity=3), None, "both", 0.0, 0.75, 1.5, 3.70),
+    "nae4": (named.nae(arity=4), None, "satisfied", 0.0, 0.875, 16.33, 20.8),
+    "nae4-both": (named.nae(arity=4), None, "both", 0.0, 0.875, 2.33, 7.4),
+    "nae5-both": (named.nae(arity=5), None, "both", 0.0, 0.9375, 3.75, 14.8),
+    "nae6-both": (named.nae(arity=6), None, "both", 0.0, 0.969, 6.2, 29.9),
+    "nae5": (named.nae(arity=5), None, "satisfied", 0.0, 0.9375, 56.25, 53.7),
+    "nae6": (named.nae(arity=6), None, "satisfied", 0.0, 0.969, 192.2, 131.0),
+    "nae3-m3": (named.nae(arity=3, latent_alphabet=3), None, "satisfied", 0.0, 0.889, 32.0, 27.98),
+    "nae3-m3-both": (named.nae(arity=3, latent_alphabet=3), None, "both", 0.0, 0.889, 4.0, 9.45),
     "5-colouring": (named.not_equal(5), None, "satisfied", 0.0, 0.8, 16.0, 14.43),
     "5-colouring-both": (named.not_equal(5), None, "both", 0.0, 0.8, 4.0, 6.43),
-    "3-xor": (named.parity(3), None, "both", 0.0, 0.5, INF, 3.0),
-    "3-xor-noisy": (named.parity(3), None, "both", 0.05, 0.5, INF, 4.20),
-    "2-in-4": (named.t_in_k(2, 4), None, "both", 0.0, 0.375, 5.0, 4.19),
-    "3-in-6": (named.t_in_k(3, 6), None, "both", 0.0, 0.3125, 11.0, 6.70),
-    "1,4-in-5": (named.t_in_k([1, 4], 5), None, "both", 0.0, 0.3125, 13.75, 5.58),
-    "1-in-3-both": (named.t_in_k(1, 3), ONE_THIRD, "both", 0.0, 0.444, 2.5, 2.78),
-    "1-in-3": (named.t_in_k(1, 3), ONE_THIRD, "satisfied", 0.0, 0.444, 2.0, 2.355),
-    "1-in-4": (named.t_in_k(1, 4), ONE_QUARTER, "both", 0.0, 0.422, 4.11, 3.30),
-    "all-different": (named.all_different(3, 3), None, "both", 0.0, 0.222, 7.0, 6.22),
+    "3-xor": (named.parity(arity=3), None, "both", 0.0, 0.5, INF, 3.0),
+    "3-xor-noisy": (named.parity(arity=3), None, "both", 0.05, 0.5, INF, 4.20),
+    "2-in-4": (named.t_in_k(2, arity=4), None, "both", 0.0, 0.375, 5.0, 4.19),
+    "3-in-6": (named.t_in_k(3, arity=6), None, "both", 0.0, 0.3125, 11.0, 6.70),
+    "1,4-in-5": (named.t_in_k([1, 4], arity=5), None, "both", 0.0, 0.3125, 13.75, 5.58),
+    "1-in-3-both": (named.t_in_k(1, arity=3), ONE_THIRD, "both", 0.0, 0.444, 2.5, 2.78),
+    "1-in-3": (named.t_in_k(1, arity=3), ONE_THIRD, "satisfied", 0.0, 0.444, 2.0, 2.355),
+    "1-in-4": (named.t_in_k(1, arity=4), ONE_QUARTER, "both", 0.0, 0.422, 4.11, 3.30),
+    "all-different": (named.all_different(arity=3, latent_alphabet=3), None, "both", 0.0, 0.222, 7.0, 6.22),
     "p4": (named.p4(), None, "both", 0.0, 0.5, 8.0, 4.0),
     "p5": (named.p5(), None, "both", 0.0, 0.5, INF, 5.0),
-    "sum-mod-3": (named.parity(3, 3), None, "both", 0.0, 1 / 3, INF, 3.0),
+    "sum-mod-3": (named.parity(arity=3, latent_alphabet=3), None, "both", 0.0, 1 / 3, INF, 3.0),
 }
 # what the first-moment bound alone proves: a stretch of degrees with D_1st < D < D_KS
 GAPS = {"nae5", "nae6", "nae3-m3", "5-colouring", "3-xor", "3-xor-noisy", "2-in-4", "3-in-6", "1,4-in-5", "1-in-4"}
@@ -80,8 +80,8 @@ def test_the_table_of_thresholds(name):
 @pytest.mark.parametrize("m", [2, 3, 5])
 @pytest.mark.parametrize("k", [2, 3, 4])
 def test_closed_forms_of_not_all_equal(k, m):
-    some = Ensemble.from_table(named.nae(k, m), shown="satisfied")
-    both = Ensemble.from_table(named.nae(k, m))
+    some = Ensemble.from_table(named.nae(arity=k, latent_alphabet=m), shown="satisfied")
+    both = Ensemble.from_table(named.nae(arity=k, latent_alphabet=m))
     base = m ** (k - 1) - 1
     assert kesten_stigum_degree(some) == pytest.approx(base**2 / (k - 1), rel=1e-12)
     assert kesten_stigum_degree(both) == pytest.approx(base / (k - 1), rel=1e-12)
@@ -89,13 +89,13 @@ def test_closed_forms_of_not_all_equal(k, m):
 
 @pytest.mark.parametrize("rate", [0.0, 0.05, 0.3])
 def test_noisy_parity_of_two(rate):
-    assert kesten_stigum_degree(Ensemble.from_table(named.parity(2), noise=rate)) == pytest.approx(
+    assert kesten_stigum_degree(Ensemble.from_table(named.parity(arity=2), noise=rate)) == pytest.approx(
         1 / (1 - 2 * rate) ** 2, rel=1e-12
     )
 
 
 def test_pure_noise_has_no_threshold():
-    nothing = Ensemble.from_table(named.nae(3), noise=0.5)
+    nothing = Ensemble.from_table(named.nae(arity=3), noise=0.5)
     assert kesten_stigum_degree(nothing) == INF
     assert first_moment_degree(nothing) == INF
     assert not has_proven_gap(nothing)
@@ -103,21 +103,21 @@ def test_pure_noise_has_no_threshold():
 
 def test_colouring_in_the_units_of_the_paper():
     """Its figure 4 quotes D_KS/2 = 16 for five colours and 64 = D_KS/3 for NAE-3 with three values."""
-    assert paper_degree(kesten_stigum_degree(ensemble("5-colouring")), 2) / 2 == pytest.approx(16)
-    assert paper_degree(kesten_stigum_degree(ensemble("nae3-m3")), 3) / 3 == pytest.approx(64)
+    assert paper_degree(kesten_stigum_degree(ensemble("5-colouring")), arity=2) / 2 == pytest.approx(16)
+    assert paper_degree(kesten_stigum_degree(ensemble("nae3-m3")), arity=3) / 3 == pytest.approx(64)
 
 
 @pytest.mark.parametrize(
     ("table", "prior", "balanced"),
     [
-        (named.majority(3), None, False),
+        (named.majority(arity=3), None, False),
         (named.clause([True, True, False]), None, False),
-        (named.t_in_k(1, 3), None, False),
-        (named.t_in_k(1, 3), ONE_THIRD, True),
-        (named.t_in_k(1, 4), ONE_QUARTER, True),
-        (named.t_in_k(1, 4), ONE_THIRD, False),
-        (named.nae(3), None, True),
-        (named.nae(3), ONE_THIRD, False),
+        (named.t_in_k(1, arity=3), None, False),
+        (named.t_in_k(1, arity=3), ONE_THIRD, True),
+        (named.t_in_k(1, arity=4), ONE_QUARTER, True),
+        (named.t_in_k(1, arity=4), ONE_THIRD, False),
+        (named.nae(arity=3), None, True),
+        (named.nae(arity=3), ONE_THIRD, False),
     ],
 )
 def test_balance(table, prior, balanced):
@@ -243,7 +243,11 @@ def test_kesten_stigum_against_growth_on_a_random_instance(name, degree):
 
 @pytest.mark.parametrize(
     ("table", "shown", "noise"),
-    [(named.nae(3), "both", 0.0), (named.nae(3), "both", 0.1), (named.parity(3, 3), "both", 0.2)],
+    [
+        (named.nae(arity=3), "both", 0.0),
+        (named.nae(arity=3), "both", 0.1),
+        (named.parity(arity=3, latent_alphabet=3), "both", 0.2),
+    ],
 )
 def test_information_is_the_mutual_information(table, shown, noise):
     tested = Ensemble.from_table(table, shown=shown, noise=noise)
@@ -257,7 +261,7 @@ def test_information_is_the_mutual_information(table, shown, noise):
 
 def test_symmetries_of_the_labels():
     assert len(ensemble("nae3-m3").label_symmetries()) == 6
-    assert Ensemble.from_table(named.nae(3), prior=np.array([0.6, 0.4])).label_symmetries() == ((0, 1),)
+    assert Ensemble.from_table(named.nae(arity=3), prior=np.array([0.6, 0.4])).label_symmetries() == ((0, 1),)
     assert ensemble("2-in-4").label_symmetries() == ((0, 1), (1, 0))
     assert ensemble("sum-mod-3").label_symmetries() == ((0, 1, 2), (1, 2, 0), (2, 0, 1))
     for name in ("1-in-3", "1-in-4", "p4", "p5", "3-xor"):
@@ -265,7 +269,7 @@ def test_symmetries_of_the_labels():
 
 
 def test_refusals():
-    table = named.nae(3)
+    table = named.nae(arity=3)
     with pytest.raises(ValueError, match="positive"):
         Ensemble.from_table(table, prior=np.array([1.0, 0.0]))
     with pytest.raises(ValueError, match="shape"):
@@ -278,4 +282,4 @@ def test_refusals():
         Ensemble(np.ones((2, 2, 2)), np.array([0.5, 0.5]))
     with pytest.raises(ValueError, match="noise rate"):
         Ensemble.from_table(table, noise=1.5)
-    assert imbalance(Ensemble.from_table(named.majority(3))) == pytest.approx(0.5)
+    assert imbalance(Ensemble.from_table(named.majority(arity=3))) == pytest.approx(0.5)

@@ -84,7 +84,7 @@ def test_a_row_does_not_depend_on_the_others():
 
 def test_a_contradiction_that_no_single_token_shows():
     """x0+x1, x1+x2, x0+x2 with an odd sum: any two of them are fine, the third is left out."""
-    pairs = Predicate(named.parity(2), np.array([[0, 1], [1, 2], [0, 2]]))
+    pairs = Predicate(named.parity(arity=2), np.array([[0, 1], [1, 2], [0, 2]]))
     distribution = LODistribution(np.array([0.5, 0.5]), 3, (pairs,))
     forgiving = ForgivingPosterior(EliminatedPosterior(distribution))
     tokens = np.array([[2, 2, 2, 1, 1, 1], [2, 2, 2, 1, 1, 0]])

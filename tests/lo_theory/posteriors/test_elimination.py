@@ -55,17 +55,17 @@ def test_marginals_and_evidence_equal_enumeration(distribution, data):
 HARDER = {
     "NAE-3": nae_sat(12, 30, structure_seed=0),
     "NAE-4": nae_sat(12, 20, arity=4, structure_seed=1),
-    "NAE-3 of three values": nae_sat(7, 14, alphabet=3, structure_seed=2),
-    "2-in-4": predicate_csp(named.t_in_k(2, 4), 11, 16, structure_seed=3),
-    "noisy parities": sparse_parity(11, 24, 3, noise=0.1, structure_seed=4),
-    "sum modulo three": predicate_csp(named.parity(3, 3), 6, 8, structure_seed=5),
+    "NAE-3 of three values": nae_sat(7, 14, latent_alphabet=3, structure_seed=2),
+    "2-in-4": predicate_csp(named.t_in_k(2, arity=4), 11, 16, structure_seed=3),
+    "noisy parities": sparse_parity(11, 24, arity=3, noise=0.1, structure_seed=4),
+    "sum modulo three": predicate_csp(named.parity(arity=3, latent_alphabet=3), 6, 8, structure_seed=5),
     "hash into four values": local_hash(9, 14, arity=4, alphabet=4, structure_seed=6),
     "noisy hash of three values": local_hash(6, 9, latent_alphabet=3, alphabet=3, noise=0.2, structure_seed=7),
     "slabs over all latents": random_slabs(8, 6, 0.6, structure_seed=8),
     "colouring, skewed prior": predicate_csp(
-        named.nae(2, 4), 6, 9, prior=np.array([0.6, 0.3, 0.1, 0.0]), structure_seed=9
+        named.nae(arity=2, latent_alphabet=4), 6, 9, prior=np.array([0.6, 0.3, 0.1, 0.0]), structure_seed=9
     ),
-    "total noise": predicate_csp(named.nae(3), 9, 14, noise=1.0, structure_seed=10),
+    "total noise": predicate_csp(named.nae(arity=3), 9, 14, noise=1.0, structure_seed=10),
     "rules": logic_rules(["x0 implies x1", "x1 xor x5", "true", "x2 or (x3 and x4)", "x6 iff x2"], 7),
 }
 
@@ -137,7 +137,7 @@ def test_twelve_hidden_latents_of_the_papers_distribution_equal_enumeration(seen
 
 def test_long_evidence_neither_underflows_nor_loses_digits():
     scopes = np.array([[0, 1]] * 2000 + [[1, 2]] * 2001)
-    distribution = LODistribution(np.full(2, 0.5), 3, (Noisy(Predicate(named.parity(2), scopes), 1e-6),))
+    distribution = LODistribution(np.full(2, 0.5), 3, (Noisy(Predicate(named.parity(arity=2), scopes), 1e-6),))
     tokens = np.full((1, distribution.length), distribution.mask_id)
     tokens[0, 3:] = np.arange(4001) % 2  # half of the observations contradict the others
     assert EnumeratedPosterior(distribution).log_evidence(tokens)[0] < -20_000
@@ -208,7 +208,7 @@ def test_products_of_tables_are_those_of_einsum(data):
 
 
 def test_too_wide_problems_are_refused_with_width_and_memory():
-    distribution = sparse_parity(40, 60, 3, noise=0.1, structure_seed=0)
+    distribution = sparse_parity(40, 60, arity=3, noise=0.1, structure_seed=0)
     tokens = distribution.sample(2, np.random.default_rng(0)).astype(np.int64)
     tokens[1, distribution.latent_positions] = distribution.mask_id
     message = (
@@ -239,7 +239,9 @@ def test_the_memory_that_a_refusal_names_is_what_it_takes():
 def test_latents_that_are_seen_to_be_equal_are_one(values):
     """A ring of ten has width 2; tied to one root, nothing is left but that root."""
     ring = np.array([[i, (i + 1) % 10] for i in range(10)])
-    distribution = LODistribution(np.full(values, 1 / values), 10, (Predicate(named.nae(2, values), ring),))
+    distribution = LODistribution(
+        np.full(values, 1 / values), 10, (Predicate(named.nae(arity=2, latent_alphabet=values), ring),)
+    )
     tokens = np.full((1, 20), distribution.mask_id)
     tokens[0, 10:] = 0
     exact = EliminatedPosterior(distribution, max_width=0)
@@ -255,7 +257,7 @@ def test_latents_that_are_seen_to_be_equal_are_one(values):
 def test_a_conflict_that_only_elimination_finds_is_found_in_its_row(row):
     """Every latent is read by two of four parities: their sum is even, though each leaves all values possible."""
     scopes = np.array([[0, 1, 2], [0, 3, 4], [1, 3, 5], [2, 4, 5]])
-    distribution = LODistribution(np.full(2, 0.5), 6, (Predicate(named.parity(3), scopes),))
+    distribution = LODistribution(np.full(2, 0.5), 6, (Predicate(named.parity(arity=3), scopes),))
     tokens = np.full((3, 10), distribution.mask_id)
     tokens[:, 6:] = [0, 1, 1, 0]
     exact = EliminatedPosterior(distribution)
@@ -269,11 +271,11 @@ def test_a_conflict_that_only_elimination_finds_is_found_in_its_row(row):
 
 
 def test_a_joint_beyond_the_memory_limit_is_refused():
-    distribution = predicate_csp(named.parity(8), 16, 15, structure_seed=0, noise=0.2)
+    distribution = predicate_csp(named.parity(arity=8), 16, 15, structure_seed=0, noise=0.2)
     pairs = LODistribution(
         distribution.prior,
         16,
-        (*distribution.functions, Predicate(named.parity(2), np.array([[i, i + 1] for i in range(15)]))),
+        (*distribution.functions, Predicate(named.parity(arity=2), np.array([[i, i + 1] for i in range(15)]))),
     )
     tokens = np.full((1, pairs.length), pairs.mask_id)
     tokens[0, 31:] = [0, 1] * 7 + [0]
@@ -318,8 +320,8 @@ def chi_square(law: dict[tuple[int, ...], float], draws: np.ndarray) -> float:
 
 SAMPLED = {
     "NAE-3": nae_sat(6, 5, structure_seed=0),
-    "three values": nae_sat(4, 4, alphabet=3, structure_seed=1),
-    "noisy, skewed": predicate_csp(named.nae(3), 5, 4, prior=np.array([0.7, 0.3]), noise=0.2, structure_seed=2),
+    "three values": nae_sat(4, 4, latent_alphabet=3, structure_seed=1),
+    "noisy, skewed": predicate_csp(named.nae(arity=3), 5, 4, prior=np.array([0.7, 0.3]), noise=0.2, structure_seed=2),
     "noisy hash": local_hash(4, 3, alphabet=3, noise=0.3, structure_seed=3),
 }
 

@@ -67,9 +67,9 @@ def test_all_masked_tokens_at_full_size(size):
 
 
 LARGE = {
-    "noisy NAE-3": predicate_csp(named.nae(3), 30, 40, noise=0.1, structure_seed=0),
+    "noisy NAE-3": predicate_csp(named.nae(arity=3), 30, 40, noise=0.1, structure_seed=0),
     "hash of three values": local_hash(25, 30, latent_alphabet=3, alphabet=3, noise=0.2, structure_seed=1),
-    "2-in-4": predicate_csp(named.t_in_k(2, 4), 30, 30, structure_seed=2),
+    "2-in-4": predicate_csp(named.t_in_k(2, arity=4), 30, 30, structure_seed=2),
 }
 
 

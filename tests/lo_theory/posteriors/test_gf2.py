@@ -60,7 +60,7 @@ def test_answers_equal_enumeration(distribution, seed):
 
 @pytest.mark.parametrize("arity", [2, 3, 4])
 def test_answers_equal_elimination_of_variables(arity):
-    distribution = sparse_parity(70, 50, arity, noise=0.0, structure_seed=arity)
+    distribution = sparse_parity(70, 50, arity=arity, noise=0.0, structure_seed=arity)
     assert_same(ParityPosterior(distribution), EliminatedPosterior(distribution), masked(distribution, 30, 0))
 
 
@@ -96,7 +96,7 @@ def test_impossible_evidence_raises_and_names_a_minimal_conflict(distribution, d
 
 
 def test_any_order_gives_the_joint_likelihood_where_no_table_would_fit():
-    distribution = sparse_parity(400, 600, 5, noise=0.0, structure_seed=0)
+    distribution = sparse_parity(400, 600, arity=5, noise=0.0, structure_seed=0)
     exact, row = ParityPosterior(distribution), distribution.sample(1, np.random.default_rng(0))[0].astype(np.int64)
     order = np.random.default_rng(1).permutation(distribution.length)
     times = np.arange(0, distribution.length + 1, 50)
@@ -111,7 +111,7 @@ def test_any_order_gives_the_joint_likelihood_where_no_table_would_fit():
 
 
 def test_samples_complete_the_given_tokens_and_are_uniform_on_the_solutions():
-    distribution = sparse_parity(6, 5, 3, noise=0.0, structure_seed=2)
+    distribution = sparse_parity(6, 5, arity=3, noise=0.0, structure_seed=2)
     tokens = np.full(distribution.length, distribution.mask_id)
     tokens[[6, 8]] = [1, 0]
     draws = ParityPosterior(distribution).sample(np.tile(tokens, (3200, 1)), np.random.default_rng(0))
@@ -120,7 +120,7 @@ def test_samples_complete_the_given_tokens_and_are_uniform_on_the_solutions():
     solutions, counts = np.unique(draws, axis=0, return_counts=True)
     assert len(solutions) == 2**4
     assert chisquare(counts).pvalue > FALSE_ALARM
-    large = sparse_parity(300, 300, 3, noise=0.0, structure_seed=0)
+    large = sparse_parity(300, 300, arity=3, noise=0.0, structure_seed=0)
     hidden = masked(large, 5, 3)
     drawn = ParityPosterior(large).sample(hidden, np.random.default_rng(1))
     assert np.isfinite(large.log_prob(drawn)).all()
@@ -128,11 +128,16 @@ def test_samples_complete_the_given_tokens_and_are_uniform_on_the_solutions():
 
 
 def test_what_is_no_uniform_parity_is_refused():
-    parity = Predicate(named.parity(2), np.array([[0, 1]]))
+    parity = Predicate(named.parity(arity=2), np.array([[0, 1]]))
     for distribution, message in [
         (nae_sat(4, 3, structure_seed=0), "observation 0 is no parity"),
         (LODistribution(np.array([0.4, 0.6]), 2, (parity,)), "uniform prior"),
-        (LODistribution(np.full(3, 1 / 3), 2, (Predicate(named.parity(2, 3), np.array([[0, 1]]), 3),)), "latent bits"),
+        (
+            LODistribution(
+                np.full(3, 1 / 3), 2, (Predicate(named.parity(arity=2, latent_alphabet=3), np.array([[0, 1]]), 3),)
+            ),
+            "latent bits",
+        ),
         (LODistribution(np.full(2, 0.5), 2, (Noisy(parity, 0.1),)), "without noise"),
     ]:
         with pytest.raises(ValueError, match=message):

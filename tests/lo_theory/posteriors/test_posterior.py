@@ -85,8 +85,8 @@ def draw_masked(data: st.DataObject, distribution: LODistribution) -> np.ndarray
 
 
 def nae(n_latents: int = 4, n_observations: int = 6) -> LODistribution:
-    scopes = random_scopes(n_latents, n_observations, 3, structure_seed=3)
-    return LODistribution(np.array([0.5, 0.5]), n_latents, (Predicate(named.nae(3), scopes),))
+    scopes = random_scopes(n_latents, n_observations, arity=3, structure_seed=3)
+    return LODistribution(np.array([0.5, 0.5]), n_latents, (Predicate(named.nae(arity=3), scopes),))
 
 
 @settings(max_examples=50)

@@ -44,15 +44,15 @@ def seeded(seed: int = 0) -> torch.Generator:
 
 def small(noise: float = 0.25) -> LODistribution:
     """Two latents of three values, two observations, one of them noisy and one of three values; in a mixed order."""
-    either = Predicate(named.nae(2, 3), np.array([[0, 1]]))
-    total = Predicate(named.parity(2, 3), np.array([[1, 0]]), 3)
+    either = Predicate(named.nae(arity=2, latent_alphabet=3), np.array([[0, 1]]))
+    total = Predicate(named.parity(arity=2, latent_alphabet=3), np.array([[1, 0]]), 3)
     functions = (Noisy(either, noise) if noise else either, total)
     return LODistribution(np.array([0.5, 0.3, 0.2]), 2, functions, np.array([2, 0, 3, 1]))
 
 
 def nae(n_latents: int = 6, n_observations: int = 18) -> LODistribution:
-    scopes = random_scopes(n_latents, n_observations, 3, structure_seed=0)
-    return LODistribution(np.array([0.5, 0.5]), n_latents, (Predicate(named.nae(3), scopes),))
+    scopes = random_scopes(n_latents, n_observations, arity=3, structure_seed=0)
+    return LODistribution(np.array([0.5, 0.5]), n_latents, (Predicate(named.nae(arity=3), scopes),))
 
 
 def oracle(distribution: LODistribution) -> PosteriorDenoiser:

@@ -116,8 +116,8 @@ def test_the_number_of_reveals_is_fixed_by_the_schedule_or_drawn():
 
 
 def small() -> LODistribution:
-    either = Predicate(named.nae(2, 3), np.array([[0, 1]]))
-    total = Predicate(named.parity(2, 3), np.array([[1, 0]]), 3)
+    either = Predicate(named.nae(arity=2, latent_alphabet=3), np.array([[0, 1]]))
+    total = Predicate(named.parity(arity=2, latent_alphabet=3), np.array([[1, 0]]), 3)
     return LODistribution(np.array([0.5, 0.3, 0.2]), 2, (either, total), np.array([2, 0, 3, 1]))
 
 
@@ -150,8 +150,8 @@ def test_one_uncertain_token_per_step_reproduces_the_distribution(decoder):
 
 def test_the_entropy_bound_saves_calls_without_loss():
     """Parities of four fair bits are fair or known: four uncertain tokens, a call each, and one call for the last."""
-    scopes = random_scopes(4, 12, 2, structure_seed=0)
-    distribution = LODistribution(np.array([0.5, 0.5]), 4, (Predicate(named.parity(2), scopes),))
+    scopes = random_scopes(4, 12, arity=2, structure_seed=0)
+    distribution = LODistribution(np.array([0.5, 0.5]), 4, (Predicate(named.parity(arity=2), scopes),))
     denoiser = PosteriorDenoiser(EnumeratedPosterior(distribution))
     masks = torch.full((200, 16), distribution.mask_id)
     decoded = decode(denoiser, masks, decoders.entropy_bound(0.0), seeded())
