@@ -46,15 +46,21 @@ SLOW += ("samples_follow_the_conditional_law[NAE-3]", "samples_follow_the_condit
 QUICK = tuple(f"--deselect={ELIMINATION}::test_{name}" for name in SLOW)  # seconds each in plain Python
 
 TARGETS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    "distribution": (("generators/distribution.py",), ("tests/generators/test_distribution.py",)),
+    "distribution": (
+        ("generators/distribution.py",),
+        ("tests/generators/test_distribution.py", "tests/streams/test_data_streams.py"),
+    ),
     "rows": (("lo_theory/posteriors/elimination/rows.py",), (ELIMINATION, *QUICK)),
     "elimination": (tuple(f"lo_theory/posteriors/elimination/{p}.py" for p in PARTS), (ELIMINATION, *QUICK)),
     "likelihood": (("lo_theory/likelihood.py",), ("tests/lo_theory/test_likelihood.py",)),
-    "training": (("lo_theory/learning/training.py",), ("tests/lo_theory/learning/test_training.py",)),
+    "training": (
+        ("lo_theory/learning/training.py",),
+        ("tests/lo_theory/learning/test_training.py", "tests/lo_theory/learning/test_step.py"),
+    ),
     "objective": (("lo_theory/learning/objective.py",), ("tests/lo_theory/learning/test_objective.py",)),
     "reveal": (
         ("lo_theory/samplers/reveal.py", "lo_theory/samplers/confidence_reveal.py"),
-        ("tests/lo_theory/samplers/test_reveal.py", "tests/lo_theory/samplers/test_confidence_reveal.py"),
+        tuple(f"tests/lo_theory/samplers/test_{name}.py" for name in ("reveal", "confidence_reveal", "boundaries")),
     ),
     "sampler_law": (("lo_theory/laws/sampler_law.py",), ("tests/lo_theory/laws/test_sampler_law.py",)),
     "estimate": (("lo_theory/estimate.py",), ("tests/lo_theory/test_estimate.py",)),
