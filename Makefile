@@ -11,7 +11,7 @@ export OMP_NUM_THREADS ?= 1
 export OMP_WAIT_POLICY ?= passive
 export PYTHONHASHSEED ?= 0
 
-.PHONY: reproduce test tests lint format types wheel bench explore shuffle test-lowest test-newest clean
+.PHONY: reproduce test tests lint format types wheel docs bench explore shuffle test-lowest test-newest clean
 
 reproduce: $(INSTALLED)  ## the main job: hardness figures of real runs and their report, in runs/hardness-smoke
 	$(BIN)/lo-theory reproduce hardness --scale smoke
@@ -30,6 +30,11 @@ types: $(INSTALLED)
 
 wheel: $(INSTALLED)  ## build a wheel and import it away from the checkout
 	$(BIN)/python tests/wheel_check.py
+
+docs: $(INSTALLED)  ## the pictures of docs/ from results/, README.md, and the site in build/docs; warnings are errors
+	$(BIN)/python -m docs.pictures
+	$(BIN)/python -m docs.render
+	$(BIN)/python -m sphinx -b html --fresh-env --fail-on-warning --keep-going --nitpicky --quiet docs build/docs
 
 format: $(INSTALLED)
 	$(BIN)/ruff check --fix .

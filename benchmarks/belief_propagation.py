@@ -24,9 +24,9 @@ from lo_theory.phases.ensemble import Ensemble
 
 GOAL_SECONDS = 10.0  # 10,000 latents of degree 30
 CASES: tuple[tuple[np.ndarray, Shown], ...] = (
-    (named.nae(3), "both"),
-    (named.nae(3, 3), "satisfied"),
-    (named.t_in_k(2, 4), "both"),
+    (named.nae(arity=3), "both"),
+    (named.nae(arity=3, latent_alphabet=3), "satisfied"),
+    (named.t_in_k(2, arity=4), "both"),
 )
 SETTINGS = Settings(damping=0.3, tolerance=1e-6, max_iterations=300)
 
@@ -51,7 +51,7 @@ def one_run(table: np.ndarray, shown: Shown, degree: float, start: Start, n_late
 
 def main() -> None:
     """Measure and print."""
-    one_run(named.nae(3), "both", 3.0, "random", n_latents=100)  # compiles
+    one_run(named.nae(arity=3), "both", 3.0, "random", n_latents=100)  # compiles
     heads = f"{'seconds':>8}{'iterations':>12}{'ms each':>12}{'converged':>11}{'overlap':>9}{'phi':>9}"
     print(f"  {'10,000 latents':<52}{heads}")
     worst = 0.0

@@ -85,7 +85,7 @@ def main() -> None:
         exact = EliminatedPosterior(distribution)
         shown = "".join(f"{1e6 / rate(exact, distribution, 200, ratio):>10.0f}" for ratio in RATIOS)
         print(f"  {size!s:<38}{shown}")
-    parity = sparse_parity(100, 200, 3, noise=0.0, structure_seed=0)
+    parity = sparse_parity(100, 200, arity=3, noise=0.0, structure_seed=0)
     found = rate(ParityPosterior(parity), parity, 50)
     print(f"\nparities of 3 by Gaussian elimination, (100, 200): {found:,.0f} per second")
     for size, goal in GOALS.items():

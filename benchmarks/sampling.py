@@ -112,7 +112,7 @@ def main() -> None:
                 stream(random_logic(*sizes, noise=0.1, structure_seed=0)), ROWS
             ),
             "random slabs": rows_per_second(stream(random_slabs(*sizes, 0.7, structure_seed=0)), ROWS),
-            "NAE with 3 values": rows_per_second(stream(nae_sat(*sizes, alphabet=3, structure_seed=0)), ROWS),
+            "NAE with 3 values": rows_per_second(stream(nae_sat(*sizes, latent_alphabet=3, structure_seed=0)), ROWS),
         },
     )
     print(

@@ -1,28 +1,68 @@
-"""The data: L&O distributions that know their own truth, puzzles, datasets on disk. NumPy and compiled kernels."""
+"""The data: L&O distributions that know their own truth, puzzles, datasets on disk. NumPy and compiled kernels.
 
-from generators.datasets.dataset import Dataset, read_dataset, write_dataset
-from generators.distribution import LODistribution
-from generators.families import (
-    every_subset,
-    local_hash,
-    logic_rules,
-    nae_sat,
-    predicate_csp,
-    random_logic,
-    random_slabs,
-    sparse_parity,
-    whole_hash,
-)
-from generators.observations.function import ObservationFunction
-from generators.observations.keyed_hash import KeyedHash
-from generators.observations.noise import Noisy
-from generators.observations.predicate import Predicate
-from generators.observations.rules.rule import LogicRule
-from generators.observations.rules.syntax import RuleSyntaxError
-from generators.observations.scopes import ordered_scopes, random_scopes, regular_scopes
-from generators.observations.slab import RandomSlab
-from generators.planted.constraints import PlantedEnsemble, PlantedInstance
-from generators.prompted import PuzzleForm, mark_given, split_given
+Names are imported on first use.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from generators.datasets.dataset import Dataset, read_dataset, write_dataset
+    from generators.distribution import LODistribution
+    from generators.families import (
+        every_subset,
+        local_hash,
+        logic_rules,
+        nae_sat,
+        predicate_csp,
+        random_logic,
+        random_slabs,
+        sparse_parity,
+        whole_hash,
+    )
+    from generators.observations.function import ObservationFunction
+    from generators.observations.keyed_hash import KeyedHash
+    from generators.observations.noise import Noisy
+    from generators.observations.predicate import Predicate
+    from generators.observations.rules.rule import LogicRule
+    from generators.observations.rules.syntax import RuleSyntaxError
+    from generators.observations.scopes import ordered_scopes, random_scopes, regular_scopes
+    from generators.observations.slab import RandomSlab
+    from generators.planted.constraints import PlantedEnsemble, PlantedInstance
+    from generators.prompted import PuzzleForm, mark_given, split_given
+
+_HOME = {
+    "Dataset": "datasets.dataset",
+    "KeyedHash": "observations.keyed_hash",
+    "LODistribution": "distribution",
+    "LogicRule": "observations.rules.rule",
+    "Noisy": "observations.noise",
+    "ObservationFunction": "observations.function",
+    "PlantedEnsemble": "planted.constraints",
+    "PlantedInstance": "planted.constraints",
+    "Predicate": "observations.predicate",
+    "PuzzleForm": "prompted",
+    "RandomSlab": "observations.slab",
+    "RuleSyntaxError": "observations.rules.syntax",
+    "every_subset": "families",
+    "local_hash": "families",
+    "logic_rules": "families",
+    "mark_given": "prompted",
+    "nae_sat": "families",
+    "ordered_scopes": "observations.scopes",
+    "predicate_csp": "families",
+    "random_logic": "families",
+    "random_scopes": "observations.scopes",
+    "random_slabs": "families",
+    "read_dataset": "datasets.dataset",
+    "regular_scopes": "observations.scopes",
+    "sparse_parity": "families",
+    "split_given": "prompted",
+    "whole_hash": "families",
+    "write_dataset": "datasets.dataset",
+}
 
 __all__ = [
     "Dataset",
@@ -54,3 +94,15 @@ __all__ = [
     "whole_hash",
     "write_dataset",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name from its module on first use (PEP 562)."""
+    if name not in _HOME:
+        raise AttributeError(f"module 'generators' has no attribute {name!r}; it has {', '.join(__all__)}.")
+    return getattr(importlib.import_module(f"generators.{_HOME[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    """The public names, imported or not."""
+    return sorted(__all__)

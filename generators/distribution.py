@@ -134,7 +134,16 @@ class LODistribution:
         return out
 
     def sample(self, n: int, rng: np.random.Generator) -> Integer[np.ndarray, "n L"]:
-        """``n`` independent sequences, (n, L); one word of ``rng`` names the stream they are read from."""
+        """``n`` independent sequences, (n, L); one word of ``rng`` names the stream they are read from.
+
+        Raises:
+            TypeError: ``rng`` is no Generator, such as a seed.
+        """
+        if not isinstance(rng, np.random.Generator):
+            raise TypeError(
+                f"sample takes a numpy Generator, not {rng!r}: rng=np.random.default_rng(0), for example. "
+                f"A sample that a seed names is rows(sample_seed, 0, {n})."
+            )
         return self.rows(int(rng.integers(2**63)), 0, n)
 
     def observe(self, latents: Integer[np.ndarray, "n N"]) -> Integer[np.ndarray, "n P"]:

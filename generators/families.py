@@ -28,19 +28,23 @@ def nae_sat(
     n_observations: int,
     *,
     arity: int = 3,
-    alphabet: int = 2,
+    latent_alphabet: int = 2,
     structure_seed: int,
     order: Integer[np.ndarray, "L"] | None = None,
 ) -> LODistribution:
     """L&O-NAE-SAT (paper Sec. 2.1): not-all-equal over random distinct ``arity``-tuples, uniform prior.
 
     The paper's sizes are (20, 280) for the task errors and (25, 275) to (100, 200) for table 1. It does not state m;
-    two values of a latent (``alphabet=2``) is the reading under which its vocabulary of data tokens is {0, 1}.
+    two values of a latent (``latent_alphabet=2``) is the reading under which its vocabulary of data tokens is {0, 1}.
 
     Raises:
-        ValueError: ``arity > n_latents`` or ``alphabet < 2``.
+        ValueError: ``arity > n_latents`` or ``latent_alphabet < 2``.
+
+    >>> distribution = nae_sat(3, 2, structure_seed=0)
+    >>> distribution.observe(np.array([[0, 0, 0], [0, 1, 0]])).tolist()
+    [[0, 0], [1, 1]]
     """
-    table = named.nae(arity, alphabet)
+    table = named.nae(arity=arity, latent_alphabet=latent_alphabet)
     return predicate_csp(table, n_latents, n_observations, structure_seed=structure_seed, order=order)
 
 
@@ -67,7 +71,7 @@ def predicate_csp(
     """
     table = np.asarray(table)
     _check_table_shape(table)
-    scopes = random_scopes(n_latents, n_observations, table.ndim, structure_seed=structure_seed)
+    scopes = random_scopes(n_latents, n_observations, arity=table.ndim, structure_seed=structure_seed)
     return _distribution(_predicate(table, scopes, alphabet), n_latents, prior, noise, order)
 
 
@@ -88,15 +92,15 @@ def every_subset(
     table = np.asarray(table)
     _check_table_shape(table)
     return _distribution(
-        _predicate(table, ordered_scopes(n_latents, table.ndim), alphabet), n_latents, prior, noise, order
+        _predicate(table, ordered_scopes(n_latents, arity=table.ndim), alphabet), n_latents, prior, noise, order
     )
 
 
 def sparse_parity(
     n_latents: int,
     n_observations: int,
-    arity: int,
     *,
+    arity: int,
     noise: float,
     structure_seed: int,
     order: Integer[np.ndarray, "L"] | None = None,
@@ -109,7 +113,7 @@ def sparse_parity(
     Raises:
         ValueError: ``arity > n_latents`` or a rate outside [0, 1].
     """
-    table = named.parity(arity)
+    table = named.parity(arity=arity)
     return predicate_csp(table, n_latents, n_observations, structure_seed=structure_seed, noise=noise, order=order)
 
 
@@ -150,7 +154,7 @@ def local_hash(
     Raises:
         ValueError: ``arity > n_latents`` or an alphabet below 2.
     """
-    scopes = random_scopes(n_latents, n_observations, arity, structure_seed=structure_seed)
+    scopes = random_scopes(n_latents, n_observations, arity=arity, structure_seed=structure_seed)
     hashed = KeyedHash.from_seed(
         scopes, structure_seed=structure_seed, alphabet=alphabet, latent_alphabet=latent_alphabet
     )
@@ -197,6 +201,10 @@ def logic_rules(
     Raises:
         RuleSyntaxError: a rule that cannot be read, shown with a caret at the place.
         ValueError: no rules, names that do not fit, or a rule of too many latents.
+
+    >>> weather = logic_rules(["rain implies wet", "rain xor wind"], 3, names=["rain", "wind", "wet"])
+    >>> weather.observe(np.array([[1, 0, 0]])).tolist()
+    [[0, 1]]
     """
     compiled = compile_rules(rules, n_latents, latent_alphabet=latent_alphabet, names=names)
     return _distribution(compiled, n_latents, prior, noise, order)

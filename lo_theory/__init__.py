@@ -6,9 +6,12 @@ Names are imported on first use, so the NumPy core (``EnumeratedPosterior``) wor
 from __future__ import annotations
 
 import importlib
+import importlib.util
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    __version__: str
     from lo_theory.agreement import observation_agreement
     from lo_theory.denoisers.denoiser import Denoiser
     from lo_theory.denoisers.network import CausalDenoiser, MaskedDenoiser
@@ -192,8 +195,36 @@ __all__ = [
 ]
 
 
+_INSIDE = {"generators": "ground", "analysis": "cli"}
+
+
+def refuse_namesake(package: str) -> None:
+    """Refuse a file or folder of somebody else's that Python finds under the name of one of our packages.
+
+    Python takes the first that it finds, and the folder of the script that is run comes first.
+
+    Raises:
+        ImportError: ``generators`` or ``analysis`` is not ours; the message names the file and what to do.
+    """
+    spec = importlib.util.find_spec(package)
+    if spec is None:
+        return  # whoever imports it is told that it is missing
+    places = [Path(place) for place in spec.submodule_search_locations or ()]
+    if any((place / _INSIDE[package]).exists() or not place.is_dir() for place in places):
+        return
+    raise ImportError(
+        f"{spec.origin or places[0]} hides the package {package!r} that lo-theory needs: Python finds it first under "
+        f"that name. Rename it, for example to my_{package}, or run from a folder without it."
+    )
+
+
+refuse_namesake("generators")
+
+
 def __getattr__(name: str) -> Any:
     """Import a public name from its module on first use (PEP 562)."""
+    if name == "__version__":
+        return _version()
     if name not in _HOME:
         raise AttributeError(f"module 'lo_theory' has no attribute {name!r}; it has {', '.join(__all__)}.")
     return getattr(importlib.import_module(f"lo_theory.{_HOME[name]}"), name)
@@ -201,4 +232,14 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     """The public names, imported or not."""
-    return sorted(__all__)
+    return sorted([*__all__, "__version__"])
+
+
+def _version() -> str:
+    """Of the installed package; ``unknown`` in a checkout that is not installed."""
+    from importlib import metadata
+
+    try:
+        return metadata.version("lo-theory")
+    except metadata.PackageNotFoundError:
+        return "unknown"

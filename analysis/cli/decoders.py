@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from typing import Literal
 
+from analysis.cli.names import PuzzleRule, Rule
 from lo_theory.samplers.decoder import Decoder
 from lo_theory.samplers.menu import (
     PAPERS,
@@ -16,18 +16,6 @@ from lo_theory.samplers.menu import (
     trusting_rules,
 )
 from lo_theory.samplers.tokens import argmax_token
-
-Rule = Literal[
-    "vanilla", "top-probability", "margin", "negative-entropy", "left-to-right", "threshold", "entropy-bound", "klass",
-    "remdm", "path-planning", "full-rewrite",
-]  # fmt: skip
-
-PuzzleRule = Literal[
-    "vanilla", "top-probability", "margin", "negative-entropy", "left-to-right", "vanilla-sampled",
-    "top-probability-sampled", "margin-sampled", "top-probability-gumbel-0.5", "margin-gumbel-0.5",
-    "log-probability-annealed-gumbel-0.5", "full-rewrite", "full-rewrite-gumbel-0.5", "path-planning", "remdm",
-    "threshold", "entropy-bound", "klass", "all",
-]  # fmt: skip
 
 
 def named_decoder(rule: Rule, hidden: int, per_step: int) -> Decoder:

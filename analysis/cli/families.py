@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from analysis.cli.workspace import read_distribution
-from generators.distribution import LODistribution
-from generators.families import local_hash, logic_rules, nae_sat, random_logic, random_slabs, sparse_parity, whole_hash
+import generators as families
+
+if TYPE_CHECKING:
+    from generators import LODistribution
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,23 +20,23 @@ class NaeSat:
         n_latents: N, latents drawn from the prior.
         n_observations: P, observations computed from them.
         arity: k, latents that one observation reads.
-        alphabet: m, values of a latent.
+        latent_alphabet: m, values of a latent.
         structure_seed: fixes the scopes; the rows have a seed of their own.
     """
 
     n_latents: int = 20
     n_observations: int = 280
     arity: int = 3
-    alphabet: int = 2
+    latent_alphabet: int = 2
     structure_seed: int = 0
 
     def build(self) -> LODistribution:
         """The distribution."""
-        return nae_sat(
+        return families.nae_sat(
             self.n_latents,
             self.n_observations,
             arity=self.arity,
-            alphabet=self.alphabet,
+            latent_alphabet=self.latent_alphabet,
             structure_seed=self.structure_seed,
         )
 
@@ -63,7 +65,7 @@ class LocalHash:
 
     def build(self) -> LODistribution:
         """The distribution."""
-        return local_hash(
+        return families.local_hash(
             self.n_latents,
             self.n_observations,
             arity=self.arity,
@@ -94,7 +96,7 @@ class WholeHash:
 
     def build(self) -> LODistribution:
         """The distribution."""
-        return whole_hash(
+        return families.whole_hash(
             self.n_latents,
             self.n_observations,
             alphabet=self.alphabet,
@@ -127,7 +129,7 @@ class RandomLogic:
 
     def build(self) -> LODistribution:
         """The distribution."""
-        return random_logic(
+        return families.random_logic(
             self.n_latents,
             self.n_observations,
             size=self.size,
@@ -156,7 +158,7 @@ class Rules:
 
     def build(self) -> LODistribution:
         """The distribution."""
-        return logic_rules(self.rules, self.n_latents, latent_alphabet=self.latent_alphabet, noise=self.noise)
+        return families.logic_rules(self.rules, self.n_latents, latent_alphabet=self.latent_alphabet, noise=self.noise)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -179,8 +181,8 @@ class SparseParity:
 
     def build(self) -> LODistribution:
         """The distribution."""
-        return sparse_parity(
-            self.n_latents, self.n_observations, self.arity, noise=self.noise, structure_seed=self.structure_seed
+        return families.sparse_parity(
+            self.n_latents, self.n_observations, arity=self.arity, noise=self.noise, structure_seed=self.structure_seed
         )
 
 
@@ -204,7 +206,7 @@ class RandomSlabs:
 
     def build(self) -> LODistribution:
         """The distribution."""
-        return random_slabs(
+        return families.random_slabs(
             self.n_latents, self.n_observations, self.width, noise=self.noise, structure_seed=self.structure_seed
         )
 
@@ -221,6 +223,8 @@ class FromFile:
 
     def build(self) -> LODistribution:
         """The distribution; ValueError if the file holds none."""
+        from analysis.cli.distribution_file import read_distribution
+
         return read_distribution(self.path)
 
 

@@ -5,10 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from tqdm import tqdm
-
 from analysis.cli.families import Family
-from analysis.cli.workspace import require_at_least
+from analysis.cli.numbers import require_at_least
 from generators.datasets.dataset import Columns, FileFormat, write_dataset
 
 
@@ -25,6 +23,7 @@ class Generate:
         columns: "position" keeps the sequence as it is, "order" puts the latents first.
         shard_rows: sequences per file; about 16 MiB if not given.
         jobs: shards written at once.
+        quiet: show no progress; what was written is said all the same.
     """
 
     distribution: Family
@@ -35,13 +34,16 @@ class Generate:
     columns: Columns = "position"
     shard_rows: int | None = None
     jobs: int = 1
+    quiet: bool = False
 
     def run(self) -> None:
         """Write the dataset and say what it is."""
+        from tqdm import tqdm
+
         require_at_least(1, rows=self.rows, jobs=self.jobs, shard_rows=self.shard_rows)
         require_at_least(0, sample_seed=self.sample_seed)
         distribution = self.distribution.build()
-        with tqdm(total=self.rows, unit="row", unit_scale=True, disable=None) as bar:
+        with tqdm(total=self.rows, unit="row", unit_scale=True, disable=self.quiet or None) as bar:
 
             def show(done: int, total: int) -> None:
                 bar.update(done - bar.n)

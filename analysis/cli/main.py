@@ -9,15 +9,17 @@ from typing import Annotated, Any
 
 import tyro
 
+import lo_theory
 from analysis.cli.evaluate import Evaluate
 from analysis.cli.generate import Generate
+from analysis.cli.numbers import WHOLE_NUMBERS
 from analysis.cli.reproduce import Reproduce
 from analysis.cli.sample import Sample
 from analysis.cli.sudoku.evaluate import EvaluateSudoku
 from analysis.cli.sudoku.sample import SampleSudoku
-from analysis.cli.suggest import advice
+from analysis.cli.suggest import advice, as_typed
+from analysis.cli.terminal import write_what_can_be_written
 from analysis.cli.train import Train
-from lo_theory.learning.training import TrainingDiverged
 
 Command = Annotated[
     Generate | Train | Evaluate | Sample | Reproduce,
@@ -34,19 +36,16 @@ _INTERRUPTED = 130  # the shell's code for Ctrl-C
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Parse and run; what a person did wrong is one line on stderr and exit code 2, never a traceback."""
+    write_what_can_be_written()
     words = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        parse(words).run()
-        sys.stdout.flush()
+        if words == ["--version"]:
+            print(f"lo-theory {lo_theory.__version__}")
+            return 0
+        return _run(parse(words))
     except KeyboardInterrupt:
         print("interrupted; finished parts are kept, and the same command goes on from there.", file=sys.stderr)
         return _INTERRUPTED
-    except BrokenPipeError:  # whoever reads the output, such as head, has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except (ValueError, OSError, TrainingDiverged) as error:
-        print(f"lo-theory: {error}", file=sys.stderr)
-        return 2
-    return 0
 
 
 def parse(words: list[str]) -> Any:
@@ -54,14 +53,38 @@ def parse(words: list[str]) -> Any:
     first, second = (*words, "", "")[:2]
     alone = SECOND_WORDS.get(first, {}).get(second)
     try:
-        if alone is not None:
-            return tyro.cli(alone, args=words[2:], prog=f"lo-theory {first} {second}")
-        return tyro.cli(Command, args=words, prog="lo-theory", description=__doc__)
+        with WHOLE_NUMBERS:
+            if alone is not None:
+                return tyro.cli(alone, args=words[2:], prog=f"lo-theory {first} {second}")
+            return tyro.cli(
+                Command, args=words, prog="lo-theory", description=f"{__doc__} ``--version`` prints the version."
+            )
     except SystemExit as stopped:
         if stopped.code not in (0, None):
             lines = advice(words, Command, SECOND_WORDS) if alone is None else advice(words[2:], alone)
             print("\n".join(lines), file=sys.stderr, end="")
         raise
+
+
+def _run(command: Any) -> int:
+    """Exit code of a parsed command."""
+    try:
+        command.run()
+        sys.stdout.flush()
+    except BrokenPipeError:  # whoever reads the output, such as head, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (ValueError, OSError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and not _diverged(error):
+            raise
+        print(f"lo-theory: {as_typed(str(error), command)}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _diverged(error: RuntimeError) -> bool:
+    """Whether a training diverged: an error of its own, known once training is loaded, and not before."""
+    training = sys.modules.get("lo_theory.learning.training")
+    return training is not None and isinstance(error, training.TrainingDiverged)
 
 
 if __name__ == "__main__":

@@ -9,8 +9,8 @@ from typing import Literal, Protocol, runtime_checkable
 
 from tyro.conf import Positional
 
-from analysis.cli.workspace import require_at_least, usable_device
-from analysis.lab.experiment import ScaleName
+from analysis.cli.numbers import require_at_least
+from analysis.lab.scale import ScaleName
 
 Name = Literal[
     "hardness", "bayes", "overlap", "thresholds", "slabs", "phase", "leak", "gap", "orders", "window", "inversion",
@@ -22,7 +22,9 @@ Name = Literal[
 class Reproducible(Protocol):
     """An :class:`~analysis.lab.experiment.Experiment`, or the audit, whose units depend on the runs that it finds."""
 
-    def reproduce(self, scale: ScaleName, directory: Path, *, jobs: int | None = None, device: str = "cpu") -> Path:
+    def reproduce(
+        self, scale: ScaleName, directory: Path, *, jobs: int | None = None, device: str = "cpu", quiet: bool = False
+    ) -> Path:
         """From nothing to the report; returns its file."""
         ...
 
@@ -45,6 +47,7 @@ class Reproduce:
         out: directory; runs/NAME-SCALE if not given.
         jobs: units computed at once, one thread each; all processors if not given.
         device: such as cpu or cuda.
+        quiet: show no progress and no line for each unit; results are printed all the same.
     """
 
     name: Positional[Name]
@@ -52,13 +55,18 @@ class Reproduce:
     out: Path | None = None
     jobs: int | None = None
     device: str = "cpu"
+    quiet: bool = False
 
     def run(self) -> None:
         """Run it and say where the report is."""
+        from analysis.cli.workspace import usable_device
+
         require_at_least(1, jobs=self.jobs)
         usable_device(self.device)
         directory = self.out or Path("runs") / f"{self.name}-{self.scale}"
-        print(f"report: {experiment(self.name).reproduce(self.scale, directory, jobs=self.jobs, device=self.device)}")
+        chosen = experiment(self.name)
+        page = chosen.reproduce(self.scale, directory, jobs=self.jobs, device=self.device, quiet=self.quiet)
+        print(f"report: {page}")
 
 
 def experiment(name: Name) -> Reproducible:

@@ -67,6 +67,18 @@ def advice(
     return lines
 
 
+def as_typed(message: str, command: Any) -> str:
+    """What the library says, with arguments that are options of this command spelled so: ``--learning-rate``.
+
+    Args:
+        command: the parsed one. Names of a single word, such as ``rows``, are left as they are.
+    """
+    names = "|".join(name for name in _fields(command) if "_" in name)
+    if not names:
+        return message
+    return re.sub(rf"(?<![\w./-])({names})(?![\w/-]|\.\w)", lambda found: f"--{found[0].replace('_', '-')}", message)
+
+
 def menu_of(hint: Any) -> Menu:
     """What can be typed for a dataclass (its fields), or for a union of them (their names)."""
     if not _is_class(hint):
@@ -93,7 +105,7 @@ def kebab(name: str) -> str:
 def _option_advice(name: str, menu: Menu, words: Sequence[str]) -> list[str]:
     owners = [command for command, below in menu.commands.items() if name in menu_of(below).options]
     if name in menu.options or not owners:
-        return _nearest(name, [*menu.options, *_HELP])
+        return _nearest(name, [*(menu.options or ["--version"]), *_HELP])
     owner = next((word for word in words if word in owners), owners[0])
     return [f"{name!r} is an option of {owner!r}: put it after that word.\n"]
 
@@ -117,6 +129,13 @@ def _classes(hint: Any) -> Iterator[Any]:
     """Dataclasses of a union, through ``Annotated``."""
     for part in typing.get_args(hint):
         yield from [part] if _is_class(part) else _classes(part)
+
+
+def _fields(command: Any) -> Iterator[str]:
+    """Names of all fields, of the dataclasses in fields too."""
+    for field in dataclasses.fields(command):
+        value = getattr(command, field.name)
+        yield from _fields(value) if dataclasses.is_dataclass(value) else [field.name]
 
 
 def _is_class(hint: Any) -> bool:

@@ -8,15 +8,13 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from analysis.cli.distribution_file import DISTRIBUTION_NAME, read_distribution
 from generators.distribution import LODistribution
 from generators.ground.codec import array_from_json
-from generators.ground.storage import read_json, write_json_atomic
 from lo_theory.denoisers.denoiser import Denoiser
 from lo_theory.denoisers.network import CausalDenoiser, MaskedDenoiser
 from lo_theory.learning.checkpoint import load_checkpoint
 from lo_theory.learning.training import CHECKPOINT_NAME
-
-DISTRIBUTION_NAME = "distribution.json"
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,13 +30,6 @@ class TrainedModel:
     order: np.ndarray | None
 
 
-def require_at_least(least: int, **options: int | None) -> None:
-    """Raise ValueError, naming the option as it is typed, if one is given and too small."""
-    for name, value in options.items():
-        if value is not None and value < least:
-            raise ValueError(f"--{name.replace('_', '-')} must be at least {least}; got {value}.")
-
-
 def usable_device(name: str) -> torch.device:
     """The device of that name, once it is known to work.
 
@@ -50,39 +41,6 @@ def usable_device(name: str) -> torch.device:
     except (RuntimeError, AssertionError, NotImplementedError) as error:  # an AssertionError: a build without CUDA
         reason = str(error).splitlines()[0]
         raise ValueError(f"--device {name} cannot be used: {reason}. Leave it out to use the cpu.") from error
-
-
-def read_distribution(path: Path) -> LODistribution:
-    """The distribution in a JSON file.
-
-    Raises:
-        OSError: as the system reports it.
-        ValueError: the file holds none; the message names it.
-    """
-    form = read_json(path)
-    if not isinstance(form, dict):
-        raise ValueError(f"{path} holds no distribution: its JSON form is an object; got {form!r:.40}.")
-    try:
-        return LODistribution.from_json(form)
-    except ValueError as error:
-        raise ValueError(f"{path} holds no distribution: {error}") from error
-
-
-def save_distribution(distribution: LODistribution, directory: Path, *, replace: bool = False) -> None:
-    """Write ``distribution.json`` beside the checkpoint.
-
-    Args:
-        replace: also over another distribution, because the model there is thrown away.
-    Raises:
-        ValueError: the directory already holds another distribution.
-    """
-    path = directory / DISTRIBUTION_NAME
-    if not replace and path.exists() and (there := read_distribution(path)) != distribution:
-        raise ValueError(
-            f"{directory} holds a model of distribution {there.fingerprint}, not {distribution.fingerprint}. "
-            "Choose another directory with --out, or throw that model away with --restart."
-        )
-    write_json_atomic(path, distribution.to_json())
 
 
 def load_model(directory: Path) -> TrainedModel:

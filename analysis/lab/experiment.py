@@ -6,8 +6,9 @@ import dataclasses
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 import joblib
 import torch
@@ -16,14 +17,12 @@ from tqdm import tqdm
 from analysis.lab.provenance import collect
 from analysis.lab.report import Account, Report, SavedFigure, write_report
 from analysis.lab.rows import Row, Rows, write_csv
+from analysis.lab.scale import ScaleName
 from analysis.lab.store import Config, RowStore, StoredUnit
 from generators.ground.storage import write_json_atomic
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-ScaleName = Literal["smoke", "small", "paper"]
-"""The same code, another row of numbers: minutes of two cores, up to an hour, the paper's own sizes."""
 
 Size = TypeVar("Size")
 
@@ -80,17 +79,21 @@ class Experiment(Generic[Size]):
     figures: Callable[[Rows, Size], Mapping[str, Figure]]
     report: Callable[[Run[Size]], Report]
 
-    def reproduce(self, scale: ScaleName, directory: Path, *, jobs: int | None = None, device: str = "cpu") -> Path:
+    def reproduce(
+        self, scale: ScaleName, directory: Path, *, jobs: int | None = None, device: str = "cpu", quiet: bool = False
+    ) -> Path:
         """From nothing to the report; returns its file.
 
         Args:
             directory: for rows, checkpoints, figures and report; finished units in it are kept and skipped.
             jobs: units computed at once, see :func:`run_units`.
             device: of the networks, where there are any.
+            quiet: show no progress.
         """
         started = time.perf_counter()
         size = self.sizes[scale]
-        units = run_units(self.units(size), directory, name=f"{self.name} {scale}", jobs=jobs, device=device)
+        wanted, name = self.units(size), f"{self.name} {scale}"
+        units = run_units(wanted, directory, name=name, jobs=jobs, device=device, quiet=quiet)
         rows = all_rows(units)
         write_tables(units, directory / TABLES)
         from analysis.lab.style import save_figure  # so that units load without a plotting library
@@ -103,7 +106,13 @@ class Experiment(Generic[Size]):
 
 
 def run_units(
-    units: Sequence[Unit], directory: Path, *, name: str, jobs: int | None = None, device: str = "cpu"
+    units: Sequence[Unit],
+    directory: Path,
+    *,
+    name: str,
+    jobs: int | None = None,
+    device: str = "cpu",
+    quiet: bool = False,
 ) -> list[StoredUnit]:
     """Finish every unit and read all of them back, in their order; what is there already is not computed again.
 
@@ -113,15 +122,23 @@ def run_units(
         jobs: units computed at once, each in a process of one thread; all processors if not given, one with a GPU. The
             backend is joblib's, so ``joblib.parallel_config`` may send them to a cluster.
         device: of the networks.
+        quiet: neither the bar, whose time left is that of the units not finished before, nor a line for each unit.
     """
+    store, lines, tasks = RowStore(directory / UNITS), list[str](), list[Any]()
+    for unit in units:
+        kept = store.get(unit)
+        if kept is None:
+            tasks.append(joblib.delayed(_finish)(unit, directory, device))
+        else:
+            lines.append(f"{unit.label}: {len(kept)} rows, kept")
     workers = jobs or (1 if device != "cpu" else joblib.cpu_count())
-    tasks = [joblib.delayed(_finish)(unit, directory, device) for unit in units]
-    parallel = joblib.Parallel(n_jobs=workers, return_as="generator_unordered")
-    with tqdm(total=len(tasks), unit="unit", desc=name, disable=None) as bar:
-        for number, finished in enumerate(parallel(tasks), start=1):
-            bar.update()
-            bar.write(f"{number:3}/{len(tasks)} {finished}")
-    return RowStore(directory / UNITS).units(units)
+    finished = joblib.Parallel(n_jobs=workers, return_as="generator_unordered")(tasks) if tasks else ()
+    with tqdm(total=len(units), initial=len(lines), unit="unit", desc=name, disable=quiet or None) as bar:
+        for number, line in enumerate(chain(lines, finished), start=1):
+            bar.update(number > len(lines))
+            if not quiet:
+                bar.write(f"{number:3}/{len(units)} {line}")
+    return store.units(units)
 
 
 def finish(unit: Unit, directory: Path, device: str = "cpu") -> list[Row]:

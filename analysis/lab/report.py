@@ -6,21 +6,31 @@ The page needs neither network nor script. All text is escaped; numbers are put 
 from __future__ import annotations
 
 import base64
-import json
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from analysis.lab.page import page
 from analysis.lab.rows import Row
 from analysis.lab.store import StoredUnit
+from analysis.lab.unit_names import unit_names, words
 from generators.ground.storage import write_atomic
 
 REPORT_NAME = "report.html"
 _TEMPLATE = "report.html"
 _MEDIA = {".svg": "image/svg+xml", ".png": "image/png"}
+_PIXELS = {"": 1.0, "px": 1.0, "pt": 96 / 72, "in": 96.0}  # of a browser, per unit of an SVG's width
+_LONG = 60  # characters from which a column of text needs room
+
+_PROPORTIONS = {"accuracy", "agreement", "rank", "share", "success", "validity", "variation"}
+_NEVER_NEGATIVE = _PROPORTIONS | {
+    "calls", "candidates", "conflicts", "degree", "density", "error", "evaluations", "gap", "guesses", "kl", "loss",
+    "misfit", "nats", "propagations", "remasked", "seconds", "squared", "trials",
+}  # fmt: skip
+_NEVER_ABOVE_ONE = _PROPORTIONS | {"overlap"}
+_SIGNED = {"beyond", "entropy", "excess", "log2", "minus", "over"}
 
 
 @dataclass(frozen=True)
@@ -92,9 +102,12 @@ class Report:
 
     Attributes:
         title, summary: what this is, and its message in a few sentences.
+        headline: the figure right after them, one of the sections'; their first one if not given.
         checks: expectations; those not met are repeated at the top.
         sections: the figures and tables.
         caveats: what the page does not show, and why its numbers may not be the paper's.
+        names: words for people by value, such as ``{"mdm": "masked diffusion model"}``; they replace a cell of a table
+            that holds exactly this value, and texts in the configurations of units.
     """
 
     title: str
@@ -102,6 +115,8 @@ class Report:
     checks: Sequence[Check] = ()
     sections: Sequence[Section] = ()
     caveats: Sequence[str] = ()
+    names: Mapping[str, str] = field(default_factory=dict)
+    headline: FigureItem | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,16 +148,26 @@ def write_report(directory: Path, report: Report, account: Account) -> Path:
 
 def render(report: Report, account: Account) -> str:
     """The page as HTML."""
+    figures = [item for section in report.sections for item in section.figures]
+    headline = report.headline or next(iter(figures), None)
+    sections = [section for section in report.sections if _has_more(section, headline)]
+    titles = ["Expectations"] * bool(report.checks) + [section.title for section in sections]
+    titles += ["What is not shown"] * bool(report.caveats) + ["What was run"]
     return page(
         _TEMPLATE,
         report=report,
         account=account,
+        headline=headline,
+        sections=sections,
+        contents=list(zip(_anchors(titles), titles, strict=True)),
         failed=[check for check in report.checks if check.met is False],
         image=_image,
-        numeric=_numeric_columns,
+        size=_natural_size,
+        columns=_columns,
+        spoken=lambda cell: report.names.get(cell, cell),
         seconds=sum(unit.provenance.get("seconds") or 0.0 for unit in account.units),
         shared=_shared_provenance(account.units),
-        name=_unit_name,
+        units=list(zip(account.units, unit_names([unit.config for unit in account.units], report.names), strict=True)),
         details=_unit_details,
     )
 
@@ -150,17 +175,36 @@ def render(report: Report, account: Account) -> str:
 def show(row: Row, digits: int = 3, scale: float = 1.0, unit: str = "") -> str:
     """``value [low, high]unit``, the interval of 95%; without it where it is not known.
 
+    The interval ends where the true value must (:func:`bounds`), unless the number itself lies beyond.
+
     Args:
         digits: after the point.
         scale: factor on all three, such as 100 for per cent.
     """
-    value, low, high = (_digits(scale * number, digits) for number in (row.value, *row.interval))
+    least, most = bounds(row.metric)
+    within = least <= row.value <= most
+    ends = [min(max(end, least), most) if within else end for end in row.interval]
+    value, low, high = (_digits(scale * number, digits) for number in (row.value, *ends))
     return f"{value}{unit}" if "nan" in (low, high) else f"{value}{unit} [{low}, {high}]"
 
 
 def cell(row: Row | None, digits: int = 3, scale: float = 1.0, unit: str = "") -> str:
     """:func:`show`, a dash where there is no row."""
     return "-" if row is None else show(row, digits, scale, unit)
+
+
+def bounds(metric: str) -> tuple[float, float]:
+    """Between what the true value of a metric lies whatever was measured, by the words of its name.
+
+    Divergences, losses, errors and counts are not negative: a word of ``_NEVER_NEGATIVE`` is in the name. Shares,
+    accuracies and other ``_PROPORTIONS`` are not above 1 either, nor are overlaps. Differences, quotients, free
+    entropies and logarithms have no bounds, whatever they are of: a word of ``_SIGNED`` says so, and wins. Of any other
+    name nothing is known.
+    """
+    found = set(re.split(r"[^a-z0-9]+", metric.lower()))
+    if found & _SIGNED:
+        return -math.inf, math.inf
+    return 0.0 if found & _NEVER_NEGATIVE else -math.inf, 1.0 if found & _NEVER_ABOVE_ONE else math.inf
 
 
 def _digits(number: float, digits: int) -> str:
@@ -175,8 +219,34 @@ def _image(item: FigureItem) -> str:
     return f"data:{kind};base64,{base64.b64encode(item.path.read_bytes()).decode('ascii')}"
 
 
-def _numeric_columns(item: TableItem) -> list[bool]:
-    return [bool(item.rows) and all(_numeric(row[i]) for row in item.rows) for i in range(len(item.header))]
+def _natural_size(item: FigureItem) -> tuple[int, int] | None:
+    """Width and height of an SVG in a browser's pixels, so that one point is one size on the page; None if unknown."""
+    if item.path.suffix.lower() != ".svg":
+        return None
+    root = re.search(r"<svg\b[^>]*>", item.path.read_text(encoding="utf-8", errors="replace"))
+    found = [re.search(rf'\s{side}="([\d.]+)([a-z]*)"', root[0]) if root else None for side in ("width", "height")]
+    sizes = [round(float(side[1]) * _PIXELS[side[2]]) for side in found if side and side[2] in _PIXELS]
+    return (sizes[0], sizes[1]) if len(sizes) == 2 else None
+
+
+def _has_more(section: Section, headline: FigureItem | None) -> bool:
+    """Whether anything is left of a section whose figure may have gone to the top."""
+    return bool(section.paragraphs or section.tables or [item for item in section.figures if item is not headline])
+
+
+def _anchors(titles: Sequence[str]) -> list[str]:
+    """Addresses within the page, one per heading; equal headings are numbered."""
+    slugs = [re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-") or "section" for title in titles]
+    return [f"{slug}-{slugs[:i].count(slug) + 1}" if slug in slugs[:i] else slug for i, slug in enumerate(slugs)]
+
+
+def _columns(item: TableItem) -> list[str]:
+    """Class of the page's style per column: ``number``, ``long`` for much text, or none."""
+    every = [[row[i] for row in item.rows] for i in range(len(item.header))]
+    return [
+        "number" if cells and all(map(_numeric, cells)) else "long" if max(map(len, cells), default=0) > _LONG else ""
+        for cells in every
+    ]
 
 
 def _numeric(cell: str) -> bool:
@@ -187,26 +257,12 @@ def _shared_provenance(units: Sequence[StoredUnit]) -> dict[str, str]:
     """Each field of the provenance with all its different values; several mean that the units were not run alike."""
     names = ("commit", "dirty", "versions", "device", "threads")
     return {
-        name: "; ".join(dict.fromkeys(_words(unit.provenance[name]) for unit in units if name in unit.provenance))
+        name: "; ".join(dict.fromkeys(words(unit.provenance[name]) for unit in units if name in unit.provenance))
         for name in names
         if any(name in unit.provenance for unit in units)
     }
 
 
-def _unit_name(unit: StoredUnit) -> str:
-    strings = [v for k, v in unit.config.items() if isinstance(v, str) and k != "kind"]
-    seed = [f"seed {unit.config['seed']}"] if isinstance(unit.config.get("seed"), int) else []
-    return ", ".join([*strings, *seed]) or str(unit.config.get("kind", "unit"))
-
-
 def _unit_details(unit: StoredUnit) -> dict[str, str]:
     own = {name: unit.provenance[name] for name in ("date", "seconds", "seeds") if name in unit.provenance}
-    return {key: _words(value) for key, value in {**unit.config, **own}.items()}
-
-
-def _words(value: Any) -> str:
-    if isinstance(value, Mapping):
-        return ", ".join(f"{k} {_words(v)}" for k, v in value.items())
-    if value is None or isinstance(value, bool):
-        return {None: "unknown", True: "yes", False: "no"}[value]
-    return value if isinstance(value, str) else json.dumps(value)
+    return {key: words(value) for key, value in {**unit.config, **own}.items()}

@@ -132,7 +132,14 @@ class Row(Subject):
 
 
 class Rows(tuple[Row, ...]):
-    """Rows in their order, and those of them that are about one thing."""
+    """Rows in their order, and those of them that are about one thing.
+
+    >>> from lo_theory.estimate import share_estimate
+    >>> about = Subject(distribution="NAE-SAT", fingerprint="", model="mdm", seed=0)
+    >>> rows = Rows(about.row("order_accuracy", "agreement", share_estimate(3, 4), decoder=name) for name in "ab")
+    >>> rows.one(decoder="b").value
+    0.75
+    """
 
     __slots__ = ()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -62,6 +63,22 @@ def read_learner(name: str) -> Learner | None:
     if pi is None:
         return _NAMED.get(name)
     return pi_learner("closer" if pi[1] == "closer" else "uniform", int(pi[2]))
+
+
+def spoken_learners(models: Iterable[str]) -> dict[str, str]:
+    """Words for people by name of a learner; a name that is none of them is left out."""
+    learners = {model: read_learner(model) for model in models}
+    return {model: _spoken(learner) for model, learner in learners.items() if learner is not None}
+
+
+def _spoken(learner: Learner) -> str:
+    kind = learner.name.partition(" ")[0]
+    if learner.order is None:
+        return "MDM" if kind == MDM else learner.name
+    if kind == "arm":
+        return f"ARM, {learner.order} order"
+    order = "closer to the natural order" if learner.order == "closer" else "uniform order"
+    return f"pi-learner, {order}, permutation {learner.number}"
 
 
 def order_of(model: str, distribution: LODistribution, structure_seed: int) -> Int64[np.ndarray, "L"]:

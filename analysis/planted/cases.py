@@ -95,20 +95,21 @@ CASES: dict[str, Case] = {
     case.name: case
     for case in (
         Case(
-            name="NAE-3", table=nae(3), prior=_COINS, shown="both", verdict="easy", condensation=_continuous(1.5)
+            name="NAE-3", table=nae(arity=3), prior=_COINS, shown="both", verdict="easy", condensation=_continuous(1.5)
         ),
         Case(
-            name="majority", table=majority(3), prior=_COINS, shown="both", verdict="trivial", condensation=None
+            name="majority", table=majority(arity=3), prior=_COINS, shown="both", verdict="trivial", condensation=None
         ),
         Case(
-            name="XOR-3", table=parity(3), prior=_COINS, shown="both", verdict="easy by algebra", condensation=_XOR
+            name="XOR-3", table=parity(arity=3), prior=_COINS, shown="both", verdict="easy by algebra",
+            condensation=_XOR,
         ),
         Case(
-            name="2-in-4", table=t_in_k(2, 4), prior=_COINS, shown="both", verdict="hard",
+            name="2-in-4", table=t_in_k(2, arity=4), prior=_COINS, shown="both", verdict="hard",
             condensation=_measured(3.892, 0.002, (3.576, 3.618)),
         ),
         Case(
-            name="1-in-4", table=t_in_k(1, 4), prior=(0.75, 0.25), shown="both", verdict="hard",
+            name="1-in-4", table=t_in_k(1, arity=4), prior=(0.75, 0.25), shown="both", verdict="hard",
             condensation=_measured(2.898, 0.005, (2.768, 2.806)),
         ),
         Case(
@@ -120,15 +121,16 @@ CASES: dict[str, Case] = {
             condensation=_measured(4.882, 0.003, (3.880, 3.953)),
         ),
         Case(
-            name="1-in-3", table=t_in_k(1, 3), prior=(2 / 3, 1 / 3), shown="both", verdict="hard",
+            name="1-in-3", table=t_in_k(1, arity=3), prior=(2 / 3, 1 / 3), shown="both", verdict="hard",
             condensation=_measured(2.207, 0.016, (2.179, 2.200)),
         ),
         Case(
-            name="NAE-3, m = 3, satisfied", table=nae(3, 3), prior=_COLOURS, shown="satisfied", verdict="hard",
+            name="NAE-3, m = 3, satisfied", table=nae(arity=3, latent_alphabet=3), prior=_COLOURS,
+            shown="satisfied", verdict="hard",
             condensation=_measured(26.15, 0.08, (24.57, 25.65)),
         ),
         Case(
-            name="NAE-3, m = 3", table=nae(3, 3), prior=_COLOURS, shown="both", verdict="easy",
+            name="NAE-3, m = 3", table=nae(arity=3, latent_alphabet=3), prior=_COLOURS, shown="both", verdict="easy",
             condensation=_continuous(4.0),
         ),
         Case(
@@ -140,7 +142,7 @@ CASES: dict[str, Case] = {
             condensation=_continuous(4.0),
         ),
         Case(
-            name="NAE-3, satisfied", table=nae(3), prior=_COINS, shown="satisfied", verdict="easy",
+            name="NAE-3, satisfied", table=nae(arity=3), prior=_COINS, shown="satisfied", verdict="easy",
             condensation=_continuous(4.5),
         ),
     )

@@ -6,7 +6,7 @@ import math
 
 from matplotlib.axes import Axes
 
-from analysis.lab.style import GREY, ORANGE
+from analysis.lab.style import GREY, INK, ORANGE, SMALL
 from analysis.planted.cases import Case
 
 _HARD = 0.13  # opacity: the curves and the grid stay visible
@@ -50,5 +50,6 @@ def _name(axes: Axes, degree: float, name: str, side: str) -> None:
         return
     axes.annotate(
         name, (degree, 0.99), xycoords=("data", "axes fraction"), xytext=(2 if side == "left" else -2, 0),
-        textcoords="offset points", rotation=90, fontsize=6.5, color=GREY, va="top", ha=side,
+        textcoords="offset points", rotation=90, fontsize=SMALL, color=INK, va="top", ha=side, zorder=6,
+        bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.7, "pad": 0.4},
     )  # fmt: skip

@@ -8,7 +8,6 @@ from dataclasses import replace
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter
 
 from analysis.lab.averages import combine_seeds, mean_calls
 from analysis.lab.rows import MDM, Row, Rows
@@ -19,10 +18,15 @@ from analysis.lab.style import (
     INK,
     ORANGE,
     PALE,
+    PERCENT,
     PURPLE,
     SKY,
     VERMILION,
+    WIDTH,
+    LineName,
+    bars,
     headline,
+    name_lines,
     paper_style,
 )
 from analysis.puzzles.judging import BOARD
@@ -44,7 +48,6 @@ from lo_theory.samplers.menu import (
 )
 
 _RULES = {MARGIN: (GREEN, "D"), TOP: (ORANGE, "s"), VANILLA: (VERMILION, "o"), OWN_ORDER: (BLUE, "<")}
-_PERCENT = FuncFormatter(lambda value, _: f"{100 * value:.3g}%")
 _SHIFT = {MARGIN: 0.2, VANILLA: -0.2}  # of lines that would hide each other
 _MORE = {
     ENTROPY: (SKY, "h"),
@@ -81,23 +84,23 @@ def draw_puzzle_table(
     single = rows.where(swept=ONE_AT_A_TIME)
     suite = rows.where(model=model, distribution=names[0])
     suite = suite if any(row.swept not in ONE_AT_A_TIME for row in suite) else Rows()
-    wide = len(names) + bool(suite)
     with paper_style("puzzles"):
-        margin = 0.6 + 0.065 * max(len(name) for name in models)
-        figure = Figure(figsize=(margin + 3.5 * wide, 1.6 + 0.36 * len(models)), layout="constrained")
-        panels = figure.subplots(1, wide, squeeze=False)[0]
-        for number, (axes, name) in enumerate(zip(panels, names, strict=False)):
-            shown = single.where(distribution=name)
+        height = 1.5 + 0.36 * len(models)
+        figure = Figure(figsize=(WIDTH, height + (3.6 if suite else 0.0)), layout="constrained")
+        grid = figure.add_gridspec(
+            2 if suite else 1, len(names), height_ratios=[height - 0.6, *([3.2] if suite else [])]
+        )
+        for number, name in enumerate(names):
+            axes, shown = figure.add_subplot(grid[0, number]), single.where(distribution=name)
             _learners(axes, shown, models, numbers[name])
             axes.set_yticks(range(len(models)), models if number == 0 else [""] * len(models))
             headline(axes, name, _message(shown, model))
         if suite:
-            _suite(panels[-1], suite)
-            headline(panels[-1], f"{model} with fewer calls, {names[0]}", _suite_message(suite))
-        handles = _handles(
-            {row.decoder for row in (*single.where(decoder=tuple(_RULES)), *suite)}, any(numbers.values())
-        )
-        figure.legend(handles=handles, loc="outside lower center", ncols=min(len(handles), 6))
+            axes = figure.add_subplot(grid[1, :])
+            _suite(axes, suite)
+            headline(axes, f"{model} with fewer calls, {names[0]}", _suite_message(suite))
+        handles = _handles(set(single.values("decoder")), any(numbers.values()))
+        figure.legend(handles=handles, loc="outside upper center", ncols=len(handles))
         return figure
 
 
@@ -126,7 +129,7 @@ def _learners(axes: Axes, rows: Rows, models: Sequence[str], paper: Sequence[tup
         points = rows.where(decoder=rule)
         axes.errorbar(
             [row.value for row in points], [models.index(row.model) + _SHIFT.get(rule, 0.0) for row in points],
-            xerr=_spread(points), color=colour, marker=marker, markersize=5.5, capsize=2, elinewidth=1.2,
+            xerr=bars(points, most=1.0), color=colour, marker=marker, markersize=5.5, capsize=2, elinewidth=1.2,
             linestyle="none", clip_on=False, zorder=3,
         )  # fmt: skip
     for line, number in paper:
@@ -138,32 +141,42 @@ def _learners(axes: Axes, rows: Rows, models: Sequence[str], paper: Sequence[tup
     axes.set_ylim(-0.5, len(models) - 0.5)
     axes.grid(axis="x")
     axes.set_xlabel("boards solved")
-    axes.xaxis.set_major_formatter(_PERCENT)
+    axes.xaxis.set_major_formatter(PERCENT)
 
 
 def _suite(axes: Axes, rows: Rows) -> None:
-    for rule, (colour, marker) in (_RULES | _MORE).items():
+    """Boards solved against calls; every rule has its name at the right end of its line, or beside its only point."""
+    names, lowest = [], 1.0
+    for rule, (colour, marker) in (_MORE | _RULES).items():
         line = _by_calls(rows, rule)
+        if not line:
+            continue
+        lowest = min([lowest, *(row.interval[0] for row in line)])
+        strong = rule in (MARGIN, VANILLA)
         axes.errorbar(
-            [r.calls or 0.0 for r in line], [r.value for r in line], yerr=_spread(line), color=colour, marker=marker,
-            markersize=7.5 if marker == "*" else 5.0, linewidth=1.1, elinewidth=0.8, capsize=1.5,
+            [r.calls or 0.0 for r in line], [r.value for r in line], yerr=bars(line, most=1.0), color=colour,
+            marker=marker, markersize=7.5 if marker == "*" else 5.5, linewidth=2.0 if strong else 1.1, elinewidth=0.8,
+            capsize=1.5, zorder=4 if strong else 3,
+        )  # fmt: skip
+        if len(line) > 1:
+            names.append(LineName(rule, line[-1].calls or 0.0, line[-1].value, colour))
+            continue
+        axes.annotate(
+            rule, (line[0].calls or 0.0, line[0].value), xytext=(0, 15 if rule == BOUND else -15), color=colour,
+            textcoords="offset points", ha="center", va="center", fontsize=9.0,
         )  # fmt: skip
     axes.set_xlabel("network calls per board")
     axes.set_ylabel("boards solved")
     axes.grid(axis="y")
     axes.set_xlim(left=0)
-    lowest = min(row.interval[0] for row in rows.where(decoder=(*_RULES, *_MORE)))
-    axes.set_ylim(max(lowest - 0.03, -0.02), 1.01)
-    axes.yaxis.set_major_formatter(_PERCENT)
+    room = 0.06 * (1.0 - lowest)
+    axes.set_ylim(max(lowest - room, -0.02), 1.0 + 0.5 * room)
+    axes.yaxis.set_major_formatter(PERCENT)
+    name_lines(axes, names, gap=0.085)
 
 
 def _by_calls(rows: Rows, rule: str) -> list[Row]:
     return sorted(rows.where(decoder=rule), key=lambda row: row.calls or 0.0)
-
-
-def _spread(rows: Sequence[Row]) -> list[list[float]]:
-    """Lengths of the error bars below and above."""
-    return [[max(r.value - r.interval[0], 0.0) for r in rows], [max(r.interval[1] - r.value, 0.0) for r in rows]]
 
 
 def _message(rows: Rows, model: str) -> str:
@@ -182,7 +195,7 @@ def _suite_message(rows: Rows) -> str:
 def _handles(present: set[str | None], paper: bool) -> list[Line2D]:
     handles = [
         Line2D([], [], color=colour, marker=marker, linestyle="none", markersize=5.5, label=rule)
-        for rule, (colour, marker) in (_RULES | _MORE).items()
+        for rule, (colour, marker) in _RULES.items()
         if rule in present
     ]
     crosses = Line2D(

@@ -96,7 +96,7 @@ def read_dataset(directory: str | Path, *, distribution: LODistribution | None =
     if not path.exists():
         raise FileNotFoundError(
             f"{directory} has no {MANIFEST}: there is no dataset, or its writing was interrupted. "
-            "Call write_dataset with the same arguments to complete it."
+            "Write it again with the same arguments to complete it."
         )
     manifest = _check_manifest(read_json(path), path)
     found = LODistribution.from_json(manifest["distribution"])
@@ -152,7 +152,7 @@ class Dataset:
         if array.shape != shape or not np.issubdtype(array.dtype, np.integer):
             raise ValueError(
                 f"{path} must hold integers of shape {shape}; got {array.dtype} of shape {array.shape}. "
-                "Call write_dataset with the same arguments to repair it."
+                "Write it again with the same arguments to repair it."
             )
         return array
 
@@ -325,7 +325,7 @@ def _check_manifest(manifest: Any, path: Path) -> dict[str, Any]:
 
 
 def _check_shard(path: Path, shard: dict[str, Any], verify: bool) -> None:
-    repair = "Call write_dataset with the same arguments to repair the dataset."
+    repair = "Write it again with the same arguments to repair the dataset."
     if not path.exists():
         raise FileNotFoundError(f"shard {path} is missing. {repair}")
     if (size := path.stat().st_size) != shard["bytes"]:

@@ -42,7 +42,8 @@ def words(seed: int, stream: int, start: int, stop: int) -> UInt64[np.ndarray, "
 def derived_seed(*key: int) -> int:
     """A seed below 2**63 that is a function of the key, such as (stream, seed): for generators that take one number.
 
-    Keys of numbers below 2**32 do not meet by construction; larger ones take two words each, see :func:`words`.
+    Use keys of one length for one purpose: zeros at the end of a key count for nothing, (5,) is (5, 0). Numbers from
+    2**32 on take two words each, see :func:`words`.
     """
     return int(np.random.SeedSequence(key).generate_state(1, np.uint64)[0] >> np.uint64(1))
 

@@ -11,7 +11,7 @@ from jaxtyping import Int64, Integer
 from generators.ground.draws import structure_rng
 
 
-def random_scopes(n_latents: int, n_observations: int, arity: int, *, structure_seed: int) -> Int64[np.ndarray, "P k"]:
+def random_scopes(n_latents: int, n_observations: int, *, arity: int, structure_seed: int) -> Int64[np.ndarray, "P k"]:
     """Uniform ordered tuples of *distinct* latents, independent between observations.
 
     Drawing with replacement would shift the rate of ``NAE = 1`` away from 3/4: at N = 20 to 0.7125 (Sec. 2.1 of the
@@ -26,7 +26,7 @@ def random_scopes(n_latents: int, n_observations: int, arity: int, *, structure_
     return np.argsort(keys, axis=1, kind="stable")[:, :arity].astype(np.int64)
 
 
-def ordered_scopes(n_latents: int, arity: int) -> Int64[np.ndarray, "P k"]:
+def ordered_scopes(n_latents: int, *, arity: int) -> Int64[np.ndarray, "P k"]:
     """Every ordered ``arity``-subset of the latents, P = N! / (N - k)! rows in lexicographic order (Example 3.2)."""
     _check_arity(arity, n_latents)
     rows = math.perm(n_latents, arity)
@@ -38,7 +38,7 @@ def ordered_scopes(n_latents: int, arity: int) -> Int64[np.ndarray, "P k"]:
     return np.array(list(itertools.permutations(range(n_latents), arity)), dtype=np.int64).reshape(rows, arity)
 
 
-def regular_scopes(n_latents: int, n_observations: int, arity: int, *, structure_seed: int) -> Int64[np.ndarray, "P k"]:
+def regular_scopes(n_latents: int, n_observations: int, *, arity: int, structure_seed: int) -> Int64[np.ndarray, "P k"]:
     """Random scopes in which every latent is read (almost) equally often: degrees differ by at most one.
 
     Each latent receives ``P * k / N`` slots, the remainder goes to latents drawn at random, slots are shuffled

@@ -1,8 +1,12 @@
 """Test a generator of your own: :func:`check_invariants`, and Hypothesis strategies that draw distributions.
 
+>>> from generators import nae_sat
 >>> from generators.testing import check_invariants
->>> report = check_invariants(my_generator)          # needs only sample(n, rng) and log_prob(x)
->>> print(report)                                    # what holds, and what could not be judged and why
+>>> report = check_invariants(nae_sat(3, 4, structure_seed=0))  # needs only sample(n, rng) and log_prob(x)
+>>> report.violated
+()
+>>> print(report["support"])
+passed    support: 20000 sequences lie on the support
 """
 
 from generators.testing.broken import Broken, broken_generators

@@ -58,8 +58,8 @@ def sound_distribution() -> LODistribution:
         np.array([0.5, 0.5]),
         4,
         (
-            Predicate(nae(3), random_scopes(4, 6, 3, structure_seed=1)),
-            Noisy(Predicate(parity(2), random_scopes(4, 2, 2, structure_seed=2)), 0.2),
+            Predicate(nae(arity=3), random_scopes(4, 6, arity=3, structure_seed=1)),
+            Noisy(Predicate(parity(arity=2), random_scopes(4, 2, arity=2, structure_seed=2)), 0.2),
         ),
         np.random.default_rng(3).permutation(12),
     )
@@ -130,7 +130,9 @@ def _shared_noise(base: LODistribution) -> dict[str, Any]:
 
 
 def _wrong_noise(base: LODistribution) -> dict[str, Any]:
-    quiet = replace(base, functions=(base.functions[0], Noisy(Predicate(parity(2), base.functions[1].scopes), 0.17)))
+    quiet = replace(
+        base, functions=(base.functions[0], Noisy(Predicate(parity(arity=2), base.functions[1].scopes), 0.17))
+    )
     return {"sample": quiet.sample}
 
 
@@ -159,7 +161,7 @@ def _scopes_from_sample_seed(base: LODistribution) -> dict[str, Any]:
 
 
 def _with_scopes(base: LODistribution, seed: int) -> LODistribution:
-    drawn = Predicate(nae(3), random_scopes(4, 6, 3, structure_seed=seed))
+    drawn = Predicate(nae(arity=3), random_scopes(4, 6, arity=3, structure_seed=seed))
     return replace(base, functions=(drawn, base.functions[1]))
 
 

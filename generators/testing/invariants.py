@@ -103,6 +103,10 @@ def check_invariants(
         InvariantViolation: names each violated invariant, its smallest counterexample and the expected value; carries
             the report.
         TypeError, ValueError: as :func:`examine`.
+
+    >>> from generators import nae_sat
+    >>> check_invariants(nae_sat(3, 4, structure_seed=0), n=1000).violated
+    ()
     """
     report = examine(generator, n=n, seed=seed, false_alarm=false_alarm, max_states=max_states)
     if report.violated:

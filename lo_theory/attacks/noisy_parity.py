@@ -46,7 +46,7 @@ class NoisyParities:
 
 
 def draw_parities(
-    n_latents: int, count: int, noise: float, arity: int | None, rng: np.random.Generator
+    n_latents: int, count: int, noise: float, *, arity: int | None, rng: np.random.Generator
 ) -> NoisyParities:
     """Uniform latents and ``count`` independent parities of them.
 
@@ -76,7 +76,7 @@ def pool_size(n_latents: int, noise: float, *, excess: float = 0.02) -> int:
     return max(20 * n_latents, math.ceil(n_latents**2 * noise / ((1.0 - noise) * excess)))
 
 
-def held_out_size(n_latents: int, noise: float, arity: int | None) -> int:
+def held_out_size(n_latents: int, noise: float, *, arity: int | None) -> int:
     """Parities that tell the latents from all but one of them, with six standard deviations to either side.
 
     A trial in a thousand million is then accepted wrongly, or rejected wrongly.

@@ -41,7 +41,9 @@ class Formula:
         return np.where(self.wanted, self.scopes + 1, -self.scopes - 1).tolist()
 
 
-def planted_clauses(n_latents: int, per_latent: float, arity: int, hidden: Hidden, rng: np.random.Generator) -> Formula:
+def planted_clauses(
+    n_latents: int, per_latent: float, *, arity: int, hidden: Hidden, rng: np.random.Generator
+) -> Formula:
     """Uniform latents and ``per_latent * N`` random clauses that they satisfy.
 
     Args:

@@ -8,46 +8,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
-from typing import Literal
+from dataclasses import dataclass
 
 import torch
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor, nn
 from torch.nn import functional
 
+from lo_theory.learning.choices import Shape
 from lo_theory.learning.coordinates import CoordinateEmbedding, GridCoordinates
 from lo_theory.learning.key_value_cache import BlockCache, KeyValueCache
 from lo_theory.learning.patches import PatchEmbedding, PromptPatches
-
-Positions = Literal["learned", "rotary"]
-Mlp = Literal["gelu", "swiglu"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Shape:
-    """Size and kind of a network, whatever it reads.
-
-    Attributes:
-        layers: blocks.
-        width: of the residual stream.
-        heads: of attention.
-        hidden: width inside the MLP; four times the width if not given.
-        mlp: activation.
-        positions: embedding of positions.
-    """
-
-    layers: int = 3
-    width: int = 64
-    heads: int = 4
-    hidden: int | None = None
-    mlp: Mlp = "gelu"
-    positions: Positions = "learned"
-
-    @property
-    def shape(self) -> Shape:
-        """These fields alone, of what has more."""
-        return Shape(**{field.name: getattr(self, field.name) for field in fields(Shape)})
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,14 +13,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import get_args
 
 import torch
 from torch import Tensor, nn
 
+from lo_theory.learning.choices import OptimizerName
 from lo_theory.learning.network import Transformer
 
-OptimizerName = Literal["adamw", "muon"]
 Rate = Callable[[int], float]
 
 _MOMENTUM = 0.95  # Jordan et al. 2024, with Nesterov's step

@@ -161,6 +161,7 @@ def train(
     directory: Path | None = None,
     resume: bool = True,
     on_step: Callable[[StepRecord], None] | None = None,
+    progress: bool = True,
 ) -> TrainResult:
     """Train ``network`` in place, on the device where it lies.
 
@@ -168,6 +169,7 @@ def train(
         directory: for the log and the checkpoint; nothing is written without it.
         resume: go on from the checkpoint in ``directory`` if there is one; otherwise both files are replaced.
         on_step: called after each update, when its log line and checkpoint are written; may raise to stop.
+        progress: show a bar with the time left, if standard error is a terminal.
     Raises:
         ValueError: network, objective and source do not fit each other, or the checkpoint is of another run.
         TrainingDiverged: at the first loss or gradient that is not finite; the last checkpoint is intact.
@@ -177,7 +179,7 @@ def train(
     run = _Run(network, objective, source, config, directory)
     first, spent = run.start(resume)
     started = time.perf_counter() - spent
-    with _progress(config.steps, first) as advance:
+    with _progress(config.steps, first, progress and sys.stderr.isatty()) as advance:
         for step in range(first, config.steps):
             loss, norm = run.update(step)
             record = run.record(step + 1, loss, norm, time.perf_counter() - started)
@@ -337,9 +339,9 @@ def _read_log(path: Path, last_step: int) -> list[StepRecord]:
 
 
 @contextlib.contextmanager
-def _progress(steps: int, first: int):
-    """Yields a function to call with each record: a bar with the time left on a terminal, else nothing."""
-    if not sys.stderr.isatty():
+def _progress(steps: int, first: int, shown: bool):
+    """Yields a function to call with each record: a bar with the time left if it is shown, else nothing."""
+    if not shown:
         yield lambda record: None
         return
     from tqdm import tqdm

@@ -53,7 +53,7 @@ class Slabs:
 
     @property
     def satisfied_rate(self) -> float:
-        """P(|Z| < width): the share of observations that are 1."""
+        """``P(|Z| < width)``: the share of observations that are 1."""
         return math.erf(self.width / math.sqrt(2))
 
     @property

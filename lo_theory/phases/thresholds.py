@@ -20,7 +20,7 @@ _BALANCE_TOLERANCE = 1e-10
 _NO_GROWTH = 1e-24  # entries of the edge matrices carry rounding errors of about 1e-16, their products 1e-32
 
 
-def paper_degree(degree: float, arity: int) -> float:
+def paper_degree(degree: float, *, arity: int) -> float:
     """``k! * degree``: the unit of the paper's numbers for D, which count a scope once for each of its orders."""
     return math.factorial(arity) * degree
 

@@ -17,6 +17,12 @@ def exact_posterior(distribution: LODistribution) -> PosteriorOfDistribution:
 
     Raises:
         ValueError: many latents and observations of wide scopes, such as a hash of all latents, where neither works.
+
+    >>> import numpy as np
+    >>> from generators import logic_rules
+    >>> posterior = exact_posterior(logic_rules(["x0 and x1"], n_latents=2))
+    >>> np.exp(posterior.log_marginals(np.array([[2, 2, 0]])))[0, 0].round(4).tolist()  # 2 is the mask
+    [0.6667, 0.3333]
     """
     m, widest = distribution.alphabet, max((f.scopes.shape[1] for f in distribution.functions), default=0)
     if m**distribution.n_latents <= _FEW_STATES or m**widest > _LARGEST_SCOPE:

@@ -85,6 +85,12 @@ def decode(
             impossible) where one is needed.
         DecodingStalledError: positions are still hidden after the last step.
     Cost: one denoiser call per step on the rows that are not finished.
+
+    >>> from generators import logic_rules
+    >>> from lo_theory import PosteriorDenoiser, exact_posterior
+    >>> truth = PosteriorDenoiser(exact_posterior(logic_rules(["x0 and x1"], n_latents=2)))
+    >>> decode(truth, torch.tensor([[2, 2, 1]]), margin(), torch.Generator().manual_seed(0)).tokens.tolist()
+    [[1, 1, 1]]
     """
     _check_tokens(denoiser, tokens)
     hidden = tokens == denoiser.vocabulary

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import torch
 
+from analysis.cli.names import Reasoner
 from analysis.lab.rows import CONTROL, MDM
 from analysis.puzzles.learner import PEERS, SINGLES
 from generators.sudoku.create import SudokuSource
@@ -22,7 +22,6 @@ from lo_theory.learning.training import CHECKPOINT_NAME
 from lo_theory.puzzles.candidates import CandidateDenoiser
 from lo_theory.puzzles.completions import CompletionsDenoiser
 
-Reasoner = Literal["candidates", "singles", "strategies", "exact", "network"]
 _WITHOUT_MODEL: dict[str, tuple[str, Callable[[Size], Denoiser]]] = {
     "candidates": (PEERS.name, lambda size: CandidateDenoiser(size, "peers")),
     "singles": (SINGLES.name, lambda size: CandidateDenoiser(size, "singles")),

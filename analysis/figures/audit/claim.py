@@ -23,6 +23,13 @@ TAGS: dict[Tag, str] = {
     "CD": "derived by us, checked by a prototype",
 }
 
+Kind = Literal["theorem", "arithmetic", "measured"]
+"""What decides a claim.
+
+``theorem``: a proof does, or nothing but a proof could; rows show it on examples. ``arithmetic``: formulas are
+evaluated, printed ones or exact laws, and nothing is drawn, trained or iterated. ``measured``: a number that instances,
+training or an algorithm give, and that could have come out otherwise.
+"""
 
 Values = tuple[str, str, Estimate]
 """Distribution, metric and number: what the audit's own measurements give."""
@@ -81,13 +88,15 @@ def gather(units: Sequence[StoredUnit], found: Mapping[str, Source], wanted: Map
 class Measured:
     """What a claim's experiment found: the number, in words what it is, and the judgement on it.
 
-    ``experiment`` if it was another one than the claim names: the second best, where the best was not run.
+    ``experiment`` if it was another one than the claim names: the second best, where the best was not run. ``note``:
+    what a reader of the verdict should know besides.
     """
 
     quantity: str
     estimate: Estimate
     judgement: Judgement
     experiment: str | None = None
+    note: str = ""
 
 
 Judge = Callable[[Evidence], Measured]
@@ -105,6 +114,8 @@ class Claim:
         experiment: whose rows decide.
         falsified_by: the outcome that would have contradicted it.
         judge: a pure function of the rows.
+        kind: what decides it.
+        repeats: name of an earlier claim that is judged by the same number; None: the number is its own.
         conjectural: the claim, or what is inferred from it, is about all efficient algorithms; what is tested is one.
     """
 
@@ -115,6 +126,8 @@ class Claim:
     experiment: str
     falsified_by: str
     judge: Judge
+    kind: Kind
+    repeats: str | None = None
     conjectural: bool = False
 
 
@@ -122,7 +135,8 @@ class Claim:
 class Finding:
     """A claim with its verdict; all text and numbers, as it is saved.
 
-    ``reason`` says why it is open where nothing was measured; the number is then NaN.
+    ``reason`` says why it is open where nothing was measured; the number is then NaN. ``repeats`` is empty where the
+    number is the claim's own.
     """
 
     name: str
@@ -141,6 +155,9 @@ class Finding:
     verdict: Verdict
     rule: str
     falsified_by: str
+    kind: Kind
+    repeats: str = ""
+    note: str = ""
     reason: str = ""
 
 
@@ -149,7 +166,7 @@ def settle(claim: Claim, evidence: Evidence) -> Finding:
     about = {
         "name": claim.name, "claim": claim.text, "source": claim.source, "tag": claim.tag,
         "conjectural": claim.conjectural, "experiment": claim.experiment, "falsified_by": claim.falsified_by,
-        "evidence": evidence.words(claim.experiment),
+        "evidence": evidence.words(claim.experiment), "kind": claim.kind, "repeats": claim.repeats or "",
     }  # fmt: skip
     try:
         found = claim.judge(evidence)
@@ -164,7 +181,7 @@ def settle(claim: Claim, evidence: Evidence) -> Finding:
         about |= {"experiment": found.experiment, "evidence": evidence.words(found.experiment)}
     return Finding(
         **about, quantity=found.quantity, expected=verdict.expected, number=number.value, error=number.standard_error,
-        samples=number.samples, method=number.method, verdict=verdict.verdict, rule=verdict.rule,
+        samples=number.samples, method=number.method, verdict=verdict.verdict, rule=verdict.rule, note=found.note,
     )  # fmt: skip
 
 

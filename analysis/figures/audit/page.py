@@ -17,7 +17,7 @@ COLOURS: dict[str, str] = {"holds": "yes", "fails": "no", "open": "unknown"}
 
 _VERDICTS: tuple[Verdict, ...] = ("holds", "fails", "open")
 _PARTS = (("The paper", "paper, "), ("Our notes", "theory notes, "))
-_WIDEST_NAME, _NUMBER, _EXPECTED = 44, 24, 26
+_WIDEST_NAME, _NUMBER, _EXPECTED = 40, 24, 26
 
 
 def audit_report(findings: Sequence[Finding], controls: Sequence[Finding]) -> Report:
@@ -25,14 +25,17 @@ def audit_report(findings: Sequence[Finding], controls: Sequence[Finding]) -> Re
     return Report(
         title="Audit of the theory",
         summary=[
-            f"{len(findings)} claims: {count(findings)}. A verdict follows from the measured number by the rule that "
-            "stands beside it. Claims of the paper are taken as they are printed.",
+            f"{headline(findings)} A verdict follows from the number by the rule that stands beside it. Claims of the "
+            "paper are taken as they are printed.",
+            "What decides a claim is one of three. A theorem: a proof does, or only a proof could, and rows show it on "
+            "examples. Arithmetic: formulas are evaluated, and nothing is drawn, trained or iterated. Measured: the "
+            "number could have come out otherwise.",
             "Hardness is conjectural throughout: what is tested is belief propagation, AMP or a network, and no "
             "outcome here is a statement about all efficient algorithms. Such claims are marked.",
         ],
         checks=[_control_check(control) for control in controls],
         sections=[
-            Section(title=title, paragraphs=[count(part)], tables=[_table(part, title)])
+            Section(title=title, paragraphs=[headline(part)], tables=[_table(part, title)])
             for title, prefix in _PARTS
             if (part := [finding for finding in findings if finding.source.startswith(prefix)])
         ],
@@ -48,22 +51,56 @@ def audit_report(findings: Sequence[Finding], controls: Sequence[Finding]) -> Re
     )
 
 
-def count(findings: Sequence[Finding]) -> str:
-    """How many have each verdict, in words."""
+def headline(findings: Sequence[Finding]) -> str:
+    """The verdicts on measured claims with numbers of their own; besides, those on all others, by what decides them."""
+    own = [f for f in findings if f.kind == "measured" and not f.repeats and not f.reason]
+    again = [f for f in findings if f.kind == "measured" and f.repeats and not f.reason]
+    others = [
+        _besides(again, "measured by the number of another claim"),
+        _besides([f for f in findings if f.kind == "theorem"], "decided by a theorem"),
+        _besides([f for f in findings if f.kind == "arithmetic"], "decided by arithmetic"),
+        _besides([f for f in findings if f.kind == "measured" and f.reason], "not measured in this run"),
+    ]
+    besides = "; ".join(filter(None, others))
+    return (
+        f"{len(findings)} claims: {len(own)} measured ones with numbers of their own, of which {_count(own)}"
+        f"{'; besides, ' + besides if besides else ''}."
+    )
+
+
+def _besides(findings: Sequence[Finding], words: str) -> str:
+    if not findings:
+        return ""
+    verdicts = "" if all(f.reason for f in findings) else f" ({_count(findings)})"
+    return f"{len(findings)} {words}{verdicts}"
+
+
+def _count(findings: Sequence[Finding]) -> str:
+    """How many have each verdict, in words; verdicts that none has are left out."""
     counts = Counter(finding.verdict for finding in findings)
-    return ", ".join(f"{counts[verdict]} {verdict}" for verdict in _VERDICTS)
+    words = [_agree(counts[verdict], verdict) for verdict in _VERDICTS if counts[verdict]]
+    return ", ".join(words) or "none"
+
+
+def _agree(number: int, verdict: Verdict) -> str:
+    if verdict == "open":
+        return f"{number} {'is' if number == 1 else 'are'} open"
+    return f"{number} {verdict if number == 1 else verdict.removesuffix('s')}"
 
 
 def terminal_table(findings: Sequence[Finding]) -> str:
     """One line per claim, cut to the width of the terminal, and the counts."""
     width = max(100, shutil.get_terminal_size((140, 24)).columns)
-    header = f"{'verdict':8}{'claim':{_WIDEST_NAME}}{'number':{_NUMBER}}{'expected':{_EXPECTED}}source, evidence"
+    header = f"{'verdict':8}{'claim':{_WIDEST_NAME}}{'by':12}"
+    header += f"{'number':{_NUMBER}}{'expected':{_EXPECTED}}source, evidence"
     lines = [header, "-" * min(width, 160)]
     for f in findings:
         last = f.reason or f"{f.source} [{f.tag}]; {f.evidence}"
-        line = f"{f.verdict:8}{_cut(f.name, _WIDEST_NAME)}{_cut(number(f), _NUMBER)}{_cut(f.expected, _EXPECTED)}{last}"
+        line = f"{f.verdict:8}{_cut(f.name, _WIDEST_NAME)}{f.kind:12}"
+        line += f"{_cut(number(f), _NUMBER)}{_cut(f.expected, _EXPECTED)}{last}"
         lines.append(line[:width].rstrip())
-    return "\n".join([*lines, "", f"{len(findings)} claims: {count(findings)}"])
+    notes = [f"{f.name}, {f.verdict}: {f.note}" for f in findings if f.note]
+    return "\n".join([*lines, "", *(textwrap.fill(text, min(width, 120)) for text in [*notes, headline(findings)])])
 
 
 def number(finding: Finding) -> str:
@@ -84,11 +121,22 @@ def _cut(text: str, width: int) -> str:
 def _table(findings: Sequence[Finding], title: str) -> TableItem:
     return TableItem(
         caption=f"{title}: every claim with the number that decides it.",
-        header=["verdict", "claim", "where", "measured", "expected", "rule", "would have falsified it", "rows"],
+        header=[
+            "verdict",
+            "claim",
+            "decided by",
+            "where",
+            "number",
+            "expected",
+            "rule",
+            "would have falsified it",
+            "rows",
+        ],
         rows=[
             [
                 f.verdict,
-                f.claim + (" (Conjectural hardness.)" if f.conjectural else ""),
+                _claim(f),
+                f.kind,
                 f"{f.source}; {_tag_words(f.tag)}",
                 _measured(f),
                 f.expected or "-",
@@ -102,11 +150,20 @@ def _table(findings: Sequence[Finding], title: str) -> TableItem:
     )
 
 
+def _claim(finding: Finding) -> str:
+    marks = [
+        "Conjectural hardness." if finding.conjectural else "",
+        f"Its number is that of {finding.repeats!r}." if finding.repeats else "",
+        finding.note,
+    ]
+    return " ".join([finding.claim, *(f"({mark})" for mark in marks if mark)])
+
+
 def _measured(finding: Finding) -> str:
     if finding.reason:
         return finding.reason
     drawn = "" if finding.method == "exact" else f", n = {finding.samples}"
-    return f"{finding.quantity}: {number(finding)} ({finding.method}{drawn})"
+    return f"{finding.quantity}: {number(finding)} ({str(finding.method).replace('_', ' ')}{drawn})"
 
 
 def _tag_words(tag: str) -> str:

@@ -56,13 +56,16 @@ class AuditExperiment:
 
     runs: Path | None = None
 
-    def reproduce(self, scale: ScaleName, directory: Path, *, jobs: int | None = None, device: str = "cpu") -> Path:
+    def reproduce(
+        self, scale: ScaleName, directory: Path, *, jobs: int | None = None, device: str = "cpu", quiet: bool = False
+    ) -> Path:
         """Compute what is missing, print and write the table of verdicts and the report; returns the report's file."""
         started = time.perf_counter()
         found = self.found(scale, directory)
         own = {name: units for name, units in plans(scale).items() if name not in found}
         wanted = [unit for units in own.values() for unit in units]
-        units = run_units(wanted, directory, name=f"{EXPERIMENT_NAME} {scale}", jobs=jobs, device=device)
+        name = f"{EXPERIMENT_NAME} {scale}"
+        units = run_units(wanted, directory, name=name, jobs=jobs, device=device, quiet=quiet)
         write_tables(units, directory / TABLES)
         evidence = gather(units, found, {name: len(units) for name, units in own.items()})
         findings, controls = audit(CLAIMS, evidence), audit(CONTROLS, evidence)

@@ -11,7 +11,21 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from analysis.lab.averages import combine_seeds
 from analysis.lab.rows import CONTROL, MDM, Row, Rows
-from analysis.lab.style import BLUE, GREEN, GREY, INK, ORANGE, PURPLE, VERMILION, headline, note, paper_style
+from analysis.lab.style import (
+    BLUE,
+    GREEN,
+    GREY,
+    INK,
+    ORANGE,
+    PURPLE,
+    SMALL,
+    VERMILION,
+    band,
+    claim,
+    headline,
+    note,
+    paper_style,
+)
 from analysis.measures.learner import read_learner
 from analysis.measures.likelihood_gap import EXPERIMENT_NAME, GAP
 from lo_theory.orders import OrderName
@@ -39,18 +53,19 @@ def draw_likelihood_gap(rows: Rows) -> Figure:
     models = sorted(rows.values("model"), key=lambda model: model == CONTROL)  # stable: the control comes last
     means = combine_seeds(rows)
     with paper_style(EXPERIMENT_NAME):
-        size = (2.0 + 2.9 * len(names), 1.5 + 0.34 * len(models))
+        size = (1.6 + 2.8 * len(names), 1.9 + 0.34 * len(models))
         figure = Figure(figsize=size, layout="constrained")
         axes = figure.subplots(1, len(names), squeeze=False, sharex=True, sharey=True)[0]
         for panel, name in zip(axes, names, strict=True):
             here = means.where(distribution=name)
             _panel(panel, here, rows.where(distribution=name), models)
             headline(panel, name, _message(here))
-            panel.set_xlabel("nats per token above the exact entropy")
+            panel.set_xlabel("above the entropy [nats per token]")
         axes[0].set_yticks(range(len(models)), models)
         axes[0].set_ylim(len(models) - 0.4, -0.6)
         _scale(axes[0], means)
         _legend(figure, rows, means)
+        claim(figure, "What each learner pays per token above the exact entropy, by the order it was trained on")
         return figure
 
 
@@ -64,7 +79,7 @@ def _panel(axes: Axes, means: Rows, seeds: Rows, models: list[str]) -> None:
     axes.axvline(0.0, color=INK, linewidth=1.0, zorder=1)
     axes.annotate(
         "exact entropy", (0.0, 1.0), xycoords=("data", "axes fraction"), xytext=(3, -1), textcoords="offset points",
-        fontsize=7.5, color=INK, va="top", ha="left", rotation=0,
+        fontsize=SMALL, color=INK, va="top", ha="left", rotation=0,
     )  # fmt: skip
     axes.grid(axis="x")
     axes.spines["left"].set_visible(False)
@@ -76,10 +91,10 @@ def _panel(axes: Axes, means: Rows, seeds: Rows, models: list[str]) -> None:
 def _dot(axes: Axes, row: Row, y: int) -> None:
     if not math.isfinite(row.value):
         axes.annotate(
-            "infinite", (1.0, y), xycoords=("axes fraction", "data"), ha="right", va="center", fontsize=8, color=GREY
+            "infinite", (1.0, y), xycoords=("axes fraction", "data"), ha="right", va="center", fontsize=9.0, color=GREY
         )
         return
-    low, high = row.interval if math.isfinite(row.standard_error) else (row.value, row.value)
+    (low,), (high,) = band([row], least=min(row.value, 0.0))
     colour = _colour(row.model)
     axes.plot([low, high], [y, y], color=colour, linewidth=2.0, solid_capstyle="butt", alpha=0.55)
     face = "white" if row.model == CONTROL else colour

@@ -3,27 +3,27 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import seaborn
 from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colorbar import Colorbar
 from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
-from matplotlib.image import AxesImage
-from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from analysis.lab.averages import combine_seeds
 from analysis.lab.rows import CONTROL, MDM, Role, Row, Rows
-from analysis.lab.style import BLUE, INK, PALE, VERMILION, headline, note, paper_style
+from analysis.lab.style import BLUE, INK, PALE, VERMILION, band, claim, headline, note, paper_style
 from analysis.measures.task_error import EXPERIMENT_NAME, KL, SQUARED, latent_excess, role_means
 
 _COLOURS: dict[Role, str] = {"latent": VERMILION, "observation": BLUE}
 _COLOUR_MAP = seaborn.color_palette("mako", as_cmap=True)
 _MARKERS: dict[Role, str] = {"latent": "o", "observation": "s"}
 _NAMES: dict[Role, str] = {"latent": "latents", "observation": "observations"}
-_ABSCISSA = {KL: "masked tokens in the sequence", SQUARED: "masked latents (observations in proportion)"}
+_ABSCISSA = {KL: "masked tokens in the sequence", SQUARED: "masked latents (observations alike)"}
 _ORDINATE = {
     KL: "mean KL to the\nexact posterior [nats]", SQUARED: "paper's measure:\n$(\\Delta\\log p)^2$ [nats²]"
 }  # fmt: skip
@@ -48,36 +48,67 @@ def draw_task_error(rows: Rows, model: str = MDM) -> Figure:
         raise ValueError(f"no task error of a model {model!r}; got rows of {sorted(rows.values('model'))}.")
     measures = [KL, SQUARED] if rows.get(metric=SQUARED) else [KL]
     with paper_style(EXPERIMENT_NAME):
-        heights = [1.5, *(1.0 for _ in measures)]
-        figure = Figure(
-            figsize=(0.9 + 3.3 * len(names), 2.35 * sum(heights)),
-            layout=ConstrainedLayoutEngine(w_pad=0.06, h_pad=0.09),
-        )
-        axes = figure.subplots(len(heights), len(names), squeeze=False, height_ratios=heights)
-        _maps(figure, axes[0], own, names, model)
-        for panel, name in zip(axes[0], names, strict=True):
-            headline(panel, name, _message(each.where(distribution=name, model=model)), lift=21.0)
-        for line, metric in zip(axes[1:], measures, strict=True):
-            _role_row(line, rows, names, model, metric)
-        _role_legend(axes[1, 0])
+        figure, grid = _panels(len(names), measures)
+        norm = _norm(own)
+        for axes, name in zip(grid, names, strict=True):
+            mine = each.where(distribution=name, model=model)
+            _maps(axes, mine, own.where(distribution=name), norm)
+            headline(axes["latent"], name, _message(mine), lift=37.0)
+        _colours(grid[-1]["colours"], norm, model)
+        for metric in measures:
+            _role_row([axes[metric] for axes in grid], rows, names, model, metric)
+        grid[0]["latent"].set_ylabel("masked tokens in the sequence")
+        for axes in grid[1:]:
+            axes["latent"].set_yticks([])
+        _role_legend(figure, grid[0][KL])
+        claim(figure, "Where the network errs: each masked token against the exact posterior")
         return figure
 
 
-def _maps(figure: Figure, axes: np.ndarray, rows: Rows, names: list[str], model: str) -> None:
-    grids = {name: _grid(rows.where(distribution=name)) for name in names}
-    top = max((grid[np.isfinite(grid)].max(initial=0.0) for _, grid, _ in grids.values()), default=0.0)
-    norm = PowerNorm(0.5, vmin=0.0, vmax=top if top > 0 else 1.0)
-    image = None
-    for panel, name in zip(axes, names, strict=True):
-        counts, grid, n_latents = grids[name]
-        image = _map(panel, counts, grid, n_latents, norm)
-    axes[0].set_ylabel("masked tokens in the sequence")
-    if image is not None:
-        bar = figure.colorbar(image, ax=axes.tolist(), shrink=0.92, pad=0.015, aspect=22)
-        bar.set_label(f"{model}: KL to the exact posterior\n[nats, square-root colour scale]")
-        bar.locator = MaxNLocator(5)
-        bar.update_ticks()
-        bar.outline.set_visible(False)
+def _panels(wide: int, measures: Sequence[str]) -> tuple[Figure, list[dict[str, Axes]]]:
+    """A column of axes per distribution, by role and measure; the last has those of the colour bar too.
+
+    Places are given: a layout that fits itself would move the two maps of a distribution apart.
+    """
+    width, height = 1.9 + 2.7 * wide, 4.5 + 1.8 * len(measures)
+    figure = Figure(figsize=(width, height))
+    left, right, top, bottom = 0.85 / width, 1.0 - 1.05 / width, 1.0 - 1.2 / height, 0.85 / height
+    outer = figure.add_gridspec(
+        1 + len(measures), wide, left=left, right=right, top=top, bottom=bottom, wspace=0.1, hspace=0.36,
+        height_ratios=[2.0, *(1.0 for _ in measures)],
+    )  # fmt: skip
+    grid = []
+    for column in range(wide):
+        pair = outer[0, column].subgridspec(1, 2, width_ratios=(0.85, 1.0), wspace=0.08)
+        axes = {role: figure.add_subplot(pair[0, i]) for i, role in enumerate(_NAMES)}
+        axes |= {metric: figure.add_subplot(outer[1 + i, column]) for i, metric in enumerate(measures)}
+        grid.append(axes)
+    place = grid[-1]["latent"].get_position()
+    grid[-1]["colours"] = figure.add_axes((right + 0.015, place.y0, 0.13 / width, place.height))
+    return figure, grid
+
+
+def _norm(rows: Rows) -> PowerNorm:
+    """One scale of colours for all maps."""
+    cells = [row.value for row in rows.where(metric=KL) if row.position is not None and math.isfinite(row.value)]
+    return PowerNorm(0.5, vmin=0.0, vmax=max(cells, default=0.0) or 1.0)
+
+
+def _maps(axes: Mapping[str, Axes], each: Rows, rows: Rows, norm: PowerNorm) -> None:
+    """Latents and observations in maps of nearly the same width: the roles weigh the same."""
+    counts, grid, n_latents = _grid(rows)
+    latents, observations = latent_excess(each)[:2]
+    _map(axes["latent"], counts, grid[:, :n_latents], "latent", latents, norm)
+    _map(axes["observation"], counts, grid[:, n_latents:], "observation", observations, norm)
+    axes["observation"].set_yticks([])
+
+
+def _colours(axes: Axes, norm: PowerNorm, model: str) -> None:
+    bar = Colorbar(axes, ScalarMappable(norm, _COLOUR_MAP))
+    bar.set_label(f"{model}: KL to the exact posterior\n[nats, square-root colour scale]")
+    bar.locator = MaxNLocator(5)
+    bar.update_ticks()
+    bar.outline.set_visible(False)
 
 
 def _grid(rows: Rows) -> tuple[list[int], np.ndarray, int]:
@@ -92,36 +123,28 @@ def _grid(rows: Rows) -> tuple[list[int], np.ndarray, int]:
     return counts, grid, len(latents)
 
 
-def _map(axes: Axes, counts: list[int], grid: np.ndarray, n_latents: int, norm: PowerNorm) -> AxesImage:
-    image = axes.imshow(
-        np.ma.masked_invalid(grid), aspect="auto", origin="lower", norm=norm, cmap=_COLOUR_MAP, interpolation="nearest"
-    )
-    axes.set_facecolor(PALE)
-    axes.axvline(n_latents - 0.5, color="white", linewidth=2.5)
-    for spine in axes.spines.values():
-        spine.set_visible(False)
-    axes.set_yticks(*_sparse(counts, 8))
-    axes.set_xticks([])
-    axes.tick_params(length=0)
-    _bracket(axes, -0.5, n_latents - 0.5, "latent")
-    _bracket(axes, n_latents - 0.5, grid.shape[1] - 0.5, "observation")
-    axes.set_xlabel("position, latents first")
-    return image
-
-
-def _bracket(axes: Axes, left: float, right: float, role: Role) -> None:
-    """A line over the columns of a role, with their number and name."""
-    width = right - left
-    if width <= 0:
+def _map(axes: Axes, counts: list[int], grid: np.ndarray, role: Role, mean: float, norm: PowerNorm) -> None:
+    """Error by number of masked tokens (up) and position of one role; its name and mean above, in its colour."""
+    if not grid.shape[1]:
+        axes.set_visible(False)
         return
-    transform = axes.get_xaxis_transform()
-    inset = min(0.25, width / 8)
-    ends = [left + inset, right - inset]
-    axes.plot(ends, [1.035, 1.035], transform=transform, color=_COLOURS[role], linewidth=2.2, clip_on=False)
-    label = f"{width:.0f} {_NAMES[role]}" if width != 1 else f"1 {role}"
-    narrow = role == "latent"
-    place, side = (left + inset, "left") if narrow else (right - inset, "right")
-    axes.text(place, 1.055, label, transform=transform, ha=side, va="bottom", fontsize=8, color=_COLOURS[role])
+    seaborn.heatmap(
+        grid, mask=~np.isfinite(grid), norm=norm, cmap=_COLOUR_MAP, cbar=False, xticklabels=False, ax=axes,
+        rasterized=True,
+    )  # fmt: skip
+    axes.invert_yaxis()
+    axes.set_facecolor(PALE)
+    ticks, labels = _sparse(counts, 8)
+    axes.set_yticks([tick + 0.5 for tick in ticks], labels, rotation=0)
+    axes.tick_params(length=0)
+    colour, width = _COLOURS[role], grid.shape[1]
+    axes.plot([0.0, 1.0], [1.02, 1.02], transform=axes.transAxes, color=colour, linewidth=4.0, clip_on=False)
+    label = f"{width} {_NAMES[role]}" if width != 1 else f"1 {role}"
+    said = f"\nmean {mean:.4f}" if math.isfinite(mean) else ""
+    axes.text(
+        0.0, 1.045, label + said, transform=axes.transAxes, va="bottom", fontsize=9.0, fontweight="bold", color=colour
+    )
+    axes.set_xlabel("position")
 
 
 def _sparse(counts: list[int], most: int) -> tuple[list[int], list[str]]:
@@ -130,7 +153,7 @@ def _sparse(counts: list[int], most: int) -> tuple[list[int], list[str]]:
     return ticks, [str(counts[i]) for i in ticks]
 
 
-def _role_row(axes: np.ndarray, rows: Rows, names: list[str], model: str, metric: str) -> None:
+def _role_row(axes: Sequence[Axes], rows: Rows, names: list[str], model: str, metric: str) -> None:
     top = 0.0
     for panel, name in zip(axes, names, strict=True):
         here = rows.where(distribution=name)
@@ -156,7 +179,7 @@ def _curve(axes: Axes, means: Rows, role: Role) -> float:
     if not rows:
         return 0.0
     x, y = [_abscissa(row) for row in rows], [row.value for row in rows]
-    low, high = np.array([row.interval if math.isfinite(row.standard_error) else (row.value,) * 2 for row in rows]).T
+    low, high = band(rows)
     axes.fill_between(x, low, high, color=_COLOURS[role], alpha=0.22, linewidth=0)
     size = 4.0 if len(rows) < 25 else 0.0
     axes.plot(x, y, color=_COLOURS[role], marker=_MARKERS[role], markersize=size, markeredgewidth=0, label=_NAMES[role])
@@ -173,15 +196,13 @@ def _control(axes: Axes, rows: Sequence[Row]) -> None:
     axes.plot(x, [by_x[i] for i in x], color=INK, linestyle=(0, (4, 3)), linewidth=1.1, label=f"{CONTROL} (control)")
 
 
-def _role_legend(axes: Axes) -> None:
+def _role_legend(figure: Figure, axes: Axes) -> None:
     handles, labels = axes.get_legend_handles_labels()
     if not handles:
         note(axes, "no means per role")
         return
     order = sorted(range(len(labels)), key=lambda i: labels[i] == f"{CONTROL} (control)")
-    axes.figure.legend(
-        [handles[i] for i in order], [labels[i] for i in order], loc="outside lower center", ncols=len(order)
-    )
+    figure.legend([handles[i] for i in order], [labels[i] for i in order], loc="lower center", ncols=len(order))
 
 
 def _message(rows: Rows) -> str:

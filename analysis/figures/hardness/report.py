@@ -16,6 +16,7 @@ from analysis.lab.averages import combine_seeds
 from analysis.lab.experiment import Experiment, Run
 from analysis.lab.report import FigureItem, Report, SavedFigure, Section, TableItem, cell, show
 from analysis.lab.rows import CONTROL, MDM, Role, Rows
+from analysis.measures.learner import spoken_learners
 from analysis.measures.likelihood_gap import EXPERIMENT_NAME as LIKELIHOOD_GAP
 from analysis.measures.likelihood_gap import GAP
 from analysis.measures.order_accuracy import AGREEMENT, REVEAL_RANK, naive_lines
@@ -52,6 +53,7 @@ def report(run: Run[Scale]) -> Report:
             _hash_section(means, drawn[FORWARD_HASH]),
         ],
         caveats=_caveats(run),
+        names=spoken_learners(rows.values("model")),
     )
 
 
@@ -190,7 +192,8 @@ def _accuracy_section(means: Rows, figure: SavedFigure, planning: Setting) -> Se
         figures=[
             FigureItem(
                 path=figure.svg,
-                caption="Agreement of generated observations with generated latents, against network calls.",
+                caption="Agreement of generated observations with generated latents, against network calls; last, the "
+                "paper's Table 1, whose calls are not stated.",
                 alt="Agreement curves of vanilla, top probability and margin decoding, a panel per distribution.",
             )
         ],

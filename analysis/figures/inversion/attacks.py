@@ -119,7 +119,9 @@ class ParityAttack:
     def run(self, size: int, budget: int, rng: np.random.Generator) -> Trial:
         """A fresh pool, and fresh parities for the verification."""
         pool = pool_size(size, self.noise)
-        drawn = draw_parities(size, pool + held_out_size(size, self.noise, self.arity), self.noise, self.arity, rng)
+        drawn = draw_parities(
+            size, pool + held_out_size(size, self.noise, arity=self.arity), self.noise, arity=self.arity, rng=rng
+        )
         first, rest = (
             NoisyParities(drawn.latents, rows, drawn.noise, drawn.arity)
             for rows in (drawn.rows[:pool], drawn.rows[pool:])
@@ -136,12 +138,12 @@ def _observations(table: Integer[np.ndarray, "..."], degree: float) -> Draw:
 
 
 FORMULAS: dict[str, Draw] = {
-    "3-SAT, two hidden": lambda n, rng: planted_clauses(n, 4.25, 3, "two", rng),
-    "3-SAT, one hidden": lambda n, rng: planted_clauses(n, 4.25, 3, "one", rng),
+    "3-SAT, two hidden": lambda n, rng: planted_clauses(n, 4.25, arity=3, hidden="two", rng=rng),
+    "3-SAT, one hidden": lambda n, rng: planted_clauses(n, 4.25, arity=3, hidden="one", rng=rng),
     "P5": _observations(named.p5(), 5.2),
-    "2-in-4": _observations(named.t_in_k(2, 4), 4.4),
-    "3-XOR": _observations(named.parity(3), 3.6),
-    "NAE-3": _observations(named.nae(3), 3.0),
+    "2-in-4": _observations(named.t_in_k(2, arity=4), 4.4),
+    "3-XOR": _observations(named.parity(arity=3), 3.6),
+    "NAE-3": _observations(named.nae(arity=3), 3.0),
 }
 """3-SAT at 4.25 clauses per latent, near the density 4.27 at which random formulas are hardest. The others are L&O
 observations with both values visible: P5 at degree 5.2 and 2-in-4 at 4.4, between condensation and Kesten-Stigum

@@ -12,7 +12,23 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 from analysis.figures.inversion.attacks import HashAttack, ParityAttack, SatAttack
 from analysis.figures.inversion.units import BITS, EXPERIMENT_NAME, INTERCEPT, SOLVED, known_bits
 from analysis.lab.rows import Rows
-from analysis.lab.style import BLUE, GREEN, GREY, INK, ORANGE, PURPLE, SKY, VERMILION, headline, note, paper_style
+from analysis.lab.style import (
+    BLUE,
+    GREEN,
+    GREY,
+    INK,
+    ORANGE,
+    PURPLE,
+    SKY,
+    SMALL,
+    VERMILION,
+    WIDTH,
+    bars,
+    claim,
+    headline,
+    note,
+    paper_style,
+)
 from lo_theory.attacks.hash_search import EVALUATIONS
 from lo_theory.attacks.inversion import MIN_SOLVED
 from lo_theory.attacks.noisy_parity import TRIALS
@@ -34,7 +50,7 @@ def draw_inversion(rows: Rows) -> Figure:
     """
     rows = rows.of(EXPERIMENT_NAME)
     with paper_style(EXPERIMENT_NAME):
-        figure = Figure(figsize=(10.4, 7.4), layout="constrained")
+        figure = Figure(figsize=(WIDTH, 7.8), layout="constrained")
         axes = figure.subplots(2, 2).ravel()
         for panel, (method, unit, title) in zip(axes[:3], _PANELS, strict=True):
             part = rows.where(model=method)
@@ -42,6 +58,7 @@ def draw_inversion(rows: Rows) -> Figure:
             headline(panel, title, _message(part, unit))
         _slopes(axes[3], rows)
         headline(axes[3], "Cost per hidden latent", "what is known lies in the intervals" if _all_met(rows) else "")
+        claim(figure, "How fast the cost of finding hidden latents grows, attack by attack")
         return figure
 
 
@@ -70,7 +87,7 @@ def _costs(axes: Axes, rows: Rows, unit: str) -> None:
         axes.plot([], [], "o", color=GREY, label="dense")
         axes.plot([], [], "D", color=GREY, markerfacecolor="white", label="3-sparse")
         axes.plot([], [], color=GREY, lw=1.0, label="$(1-\\eta)^{-N}$")
-        axes.legend(loc="lower right", bbox_to_anchor=(1.0, 0.12), fontsize=8)
+        axes.legend(loc="lower right", bbox_to_anchor=(1.0, 0.12))
 
 
 def _series(axes: Axes, rows: Rows, unit: str, colour: str, sparse: bool, label: str | None) -> None:
@@ -79,14 +96,13 @@ def _series(axes: Axes, rows: Rows, unit: str, colour: str, sparse: bool, label:
     search = rows[0].model == HashAttack.method
     x = np.array([r.latents_masked or 0 for r in points], dtype=float)
     y = np.array([r.value for r in points])
-    spread = np.array([[max(r.value - r.interval[0], 0), max(r.interval[1] - r.value, 0)] for r in points]).T
     axes.errorbar(
-        x, y, yerr=spread, color=colour, linestyle="", marker="D" if sparse else "o", markersize=4.5, capsize=2.0,
+        x, y, yerr=bars(points), color=colour, linestyle="", marker="D" if sparse else "o", markersize=4.5, capsize=2.0,
         elinewidth=1.0, markerfacecolor="white" if sparse else colour,
     )  # fmt: skip
     if label is not None and len(x) and not search:
         axes.annotate(
-            label, (x[-1], y[-1]), xytext=(7, 0), textcoords="offset points", color=colour, fontsize=8, va="center",
+            label, (x[-1], y[-1]), xytext=(7, 0), textcoords="offset points", color=colour, fontsize=9.0, va="center",
             bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.6, "alpha": 0.85}, zorder=5,
         )  # fmt: skip
     bound = np.array([solved[r.latents_masked] < MIN_SOLVED for r in points])
@@ -120,7 +136,7 @@ def _slopes(axes: Axes, rows: Rows) -> None:
                 label="known" if y == 0 else None,
             )  # fmt: skip
         axes.annotate(
-            f"{row.value:.3f}", (high, y), xytext=(6, 0), textcoords="offset points", va="center", fontsize=7.5
+            f"{row.value:.3f}", (high, y), xytext=(6, 0), textcoords="offset points", va="center", fontsize=SMALL
         )
     axes.set_yticks(range(len(slopes)), [row.distribution for row in slopes])
     axes.set_ylim(len(slopes) - 0.4, -0.6)
@@ -130,7 +146,7 @@ def _slopes(axes: Axes, rows: Rows) -> None:
     axes.xaxis.set_minor_locator(NullLocator())
     axes.set_xlim(0.006, 2.2)
     axes.set_xlabel("bits per hidden latent (1 doubles the cost)")
-    axes.legend(loc="lower right", fontsize=7.5)
+    axes.legend(loc="lower right", labelspacing=1.1)
     axes.grid(axis="x")
 
 

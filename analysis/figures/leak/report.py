@@ -41,8 +41,8 @@ def report(run: Run[LeakSize]) -> Report:
                         path=run.figures[EXPERIMENT_NAME].svg,
                         caption="Loss of a fresh observation of either value against the degree of the satisfied "
                         "constraints; pale points are single instances, at the upper rim where they are beyond it. "
-                        "Bottom: latents in the m largest classes that the equalities of the zeros make, without any "
-                        "inference.",
+                        "Each row has the degrees at which its loss falls. Bottom: latents in the m largest "
+                        "classes that the equalities of the zeros make, without any inference.",
                         alt="Three columns of panels: zeros hidden with a gap, visible without, share tied together.",
                     )
                 ],

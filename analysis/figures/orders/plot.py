@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -18,9 +17,30 @@ from analysis.figures.orders.units import (
 )
 from analysis.lab.averages import combine_seeds
 from analysis.lab.rows import CONTROL, MDM, Row, Rows
-from analysis.lab.style import BLUE, GREEN, GREY, INK, ORANGE, VERMILION, headline, paper_style
+from analysis.lab.style import (
+    BLUE,
+    GREY,
+    INK,
+    PURPLE,
+    SKY,
+    SMALL,
+    VERMILION,
+    WIDTH,
+    LineName,
+    band,
+    bars,
+    claim,
+    headline,
+    name_lines,
+    paper_style,
+)
 
-_STYLES = ((GREEN, "natural"), (VERMILION, "reversed"), (BLUE, "closer"), (ORANGE, "random"))
+_STYLES: tuple[tuple[str, str, str | tuple[int, tuple[int, int]]], ...] = (
+    (INK, "natural", "-"),
+    (VERMILION, "reversed", "-"),
+    (SKY, "closer", (0, (4, 2))),
+    (PURPLE, "random", "-"),
+)
 _LOOKS = dict(zip(SHOWN_ORDERS, _STYLES, strict=True))
 
 
@@ -35,18 +55,19 @@ def draw_orders(rows: Rows, floor: float) -> Figure:
     """
     means = combine_seeds(rows.where(distribution=SHOWN_DISTRIBUTION).of(EXPERIMENT_NAME))
     with paper_style(EXPERIMENT_NAME):
-        figure = Figure(figsize=(11.4, 4.0), layout="constrained")
-        axes = figure.subplots(1, 3, width_ratios=[1, 1, 0.8])
+        figure = Figure(figsize=(WIDTH, 4.4), layout="constrained")
+        axes = figure.subplots(1, 3, width_ratios=[1, 1, 0.75])
         for panel, model, title in ((axes[0], CONTROL, "exact posterior"), (axes[1], MDM, "trained MDM")):
             own = means.where(model=model)
             draw_paths(panel, own, floor, extremes=model == CONTROL)
-            headline(panel, f"{SHOWN_DISTRIBUTION}: {title}", _message(own))
+            headline(panel, title, _message(own))
         top = max(axes[0].get_ylim()[1], axes[1].get_ylim()[1])
         for panel in axes[:2]:
             panel.set_ylim(0.0, top)
-        axes[0].legend(loc="lower right", title="order")
+        _name(axes[1], means.where(model=MDM))
         draw_totals(axes[2], means.where(metric=TOTAL), floor)
-        headline(axes[2], "Total, by order", "a learner's gap, order by order")
+        headline(axes[2], "total, by order", "open: exact posterior; full: MDM")
+        claim(figure, _claim(means.where(metric=TOTAL)))
         return figure
 
 
@@ -56,20 +77,20 @@ def draw_paths(axes: Axes, rows: Rows, floor: float, *, extremes: bool) -> None:
     Args:
         extremes: bands from the smallest to the largest sequence; otherwise of the 95% interval of the mean.
     """
-    for order, (colour, label) in _LOOKS.items():
+    for order, (colour, label, style) in _LOOKS.items():
         own = rows.where(decoder=order)
         mean, smallest, largest = (_steps(own, metric) for metric in (CUMULATED, SMALLEST, LARGEST))
         steps = [row.at or 0.0 for row in mean]
         if extremes:
             low, high = [row.value for row in smallest], [row.value for row in largest]
         else:
-            low, high = zip(*(row.interval for row in mean), strict=True)
+            low, high = band(mean)
         axes.fill_between(steps, low, high, color=colour, alpha=0.15, lw=0, step=None)
-        axes.plot(steps, [row.value for row in mean], color=colour, label=label)
+        axes.plot(steps, [row.value for row in mean], color=colour, label=label, linestyle=style)
     axes.axhline(floor, color=INK, lw=0.9, linestyle=(0, (4, 2)))
     axes.annotate(
-        f"N log 2 = {floor:.2f}", (0.0, floor), xycoords=("axes fraction", "data"), xytext=(4, 3),
-        textcoords="offset points", fontsize=8,
+        f"N log 2 = {floor:.2f}", (1.0, floor), xycoords=("axes fraction", "data"), xytext=(-2, 3),
+        textcoords="offset points", fontsize=SMALL, ha="right",
     )  # fmt: skip
     axes.set_xlabel(REVEALED)
     axes.set_ylabel("cumulated loss [nats per sequence]")
@@ -82,9 +103,8 @@ def draw_totals(axes: Axes, totals: Rows, floor: float) -> None:
     names = totals.values("decoder")
     for model, colour, face, label in ((MDM, BLUE, BLUE, "trained MDM"), (CONTROL, INK, "white", "exact posterior")):
         own = totals.where(model=model)
-        spread = np.array([[row.value - row.interval[0], row.interval[1] - row.value] for row in own]).T
         axes.errorbar(
-            [row.value for row in own], [names.index(row.decoder) for row in own], xerr=np.maximum(spread, 0.0),
+            [row.value for row in own], [names.index(row.decoder) for row in own], xerr=bars(own),
             color=colour, markerfacecolor=face, marker="o", linestyle="", capsize=2.0, markersize=5, elinewidth=1.0,
             label=label,
         )  # fmt: skip
@@ -93,7 +113,6 @@ def draw_totals(axes: Axes, totals: Rows, floor: float) -> None:
     axes.set_ylim(len(names) - 0.4, -0.6)
     axes.set_xlabel("total loss [nats per sequence]")
     axes.grid(axis="x", color=GREY, alpha=0.2)
-    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=2, fontsize=8, handletextpad=0.3)
 
 
 def _steps(rows: Rows, metric: str) -> list[Row]:
@@ -103,6 +122,26 @@ def _steps(rows: Rows, metric: str) -> list[Row]:
 def _short(name: str) -> str:
     label = _LOOKS[name][1] if name in _LOOKS else "random"
     return f"random {name.rsplit(' ', 1)[1]}" if label == "random" else label
+
+
+def _name(axes: Axes, rows: Rows) -> None:
+    """The orders beside the ends of their curves."""
+    names = []
+    for order, (colour, label, _) in _LOOKS.items():
+        line = _steps(rows.where(decoder=order), CUMULATED)
+        if line:
+            names.append(LineName(label, line[-1].at or 0.0, line[-1].value, colour))
+    name_lines(axes, names)
+
+
+def _claim(totals: Rows) -> str:
+    """How far totals of one distribution differ by order."""
+    learned = [row.value for row in totals.where(model=MDM)]
+    exact = [row.value for row in totals.where(model=CONTROL)]
+    if not (learned and exact) or max(exact) - min(exact) > 1e-9:
+        return f"{SHOWN_DISTRIBUTION}: loss along several orders"
+    apart = max(learned) - min(learned)
+    return f"{SHOWN_DISTRIBUTION}: every order has one likelihood; those of a network differ by {apart:.1f} nats"
 
 
 def _message(rows: Rows) -> str:

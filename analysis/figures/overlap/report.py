@@ -101,7 +101,7 @@ def _checks(means: Rows) -> list[Check]:
 def _threshold_table() -> TableItem:
     def cells(marks: dict[str, float]) -> list[str]:
         ks = marks[KESTEN_STIGUM]
-        return [f"{ks:.3f}", f"{paper_degree(ks, ARITY) / ARITY:.1f}", f"{marks[FIRST_MOMENT]:.2f}"]
+        return [f"{ks:.3f}", f"{paper_degree(ks, arity=ARITY) / ARITY:.1f}", f"{marks[FIRST_MOMENT]:.2f}"]
 
     return TableItem(
         caption="Exact thresholds, as degrees k P / N and in the paper's unit D / k.",

@@ -105,13 +105,15 @@ def units(size: OverlapSize) -> list[OverlapUnit]:
 
 def ensemble_of(shown: Shown, n_latents: int, degree: float) -> PlantedEnsemble:
     """Not-all-equal of three latents with three values, as in the paper's Fig. 4."""
-    return PlantedEnsemble(np.full(VALUES, 1 / VALUES), n_latents, nae(ARITY, VALUES), degree, shown)
+    return PlantedEnsemble(
+        np.full(VALUES, 1 / VALUES), n_latents, nae(arity=ARITY, latent_alphabet=VALUES), degree, shown
+    )
 
 
 def thresholds() -> dict[str, dict[str, float]]:
     """Kesten-Stigum degree and first-moment bound of each panel, exact, in units of kP/N."""
     found = {}
     for shown, name in PANELS.items():
-        ensemble = Ensemble.from_table(nae(ARITY, VALUES), shown=shown)
+        ensemble = Ensemble.from_table(nae(arity=ARITY, latent_alphabet=VALUES), shown=shown)
         found[name] = {KESTEN_STIGUM: kesten_stigum_degree(ensemble), FIRST_MOMENT: first_moment_degree(ensemble)}
     return found

@@ -62,7 +62,7 @@ def _large_section(large: Rows, size: PhaseSize, drawn: Mapping[str, SavedFigure
         figures=[
             FigureItem(
                 path=drawn[EXPERIMENT_NAME].svg,
-                caption="Loss of a fresh observation (left of each pair) and of a latent (right). Bayes: of the "
+                caption="Loss of a fresh observation (above in each pair) and of a latent (below). Bayes: of the "
                 "planted end and ignorance the one of larger Bethe free entropy. Shaded: D_cond to D_KS. For "
                 "symmetric predicates the latents' marginals are the prior, whatever is known; dashed: up to "
                 "relabelling, as after one revealed latent.",
@@ -89,7 +89,7 @@ def _small_section(small: Rows, size: PhaseSize, drawn: Mapping[str, SavedFigure
             FigureItem(
                 path=drawn[SMALL].svg,
                 caption="Expected loss per masked token against the degree of visible observations: all latents "
-                "hidden, and as large a share of the latents visible as of the observations.",
+                "hidden, and as large a share of the latents visible as of the observations. Grey: logarithmic axis.",
                 alt="Rows of panels by predicate with curves of Bayes, belief propagation and a network.",
             )
         ],

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
-from matplotlib.ticker import FuncFormatter, NullFormatter, NullLocator
+from matplotlib.ticker import NullFormatter, NullLocator
 
 from analysis.figures.reasoners.menu import (
     BEYOND_ALL,
@@ -35,7 +35,26 @@ from analysis.figures.reasoners.rows import (
     crossing,
 )
 from analysis.lab.rows import MDM, Row, Rows
-from analysis.lab.style import BLUE, GREEN, GREY, INK, ORANGE, PALE, PURPLE, SKY, VERMILION, headline, paper_style
+from analysis.lab.style import (
+    BLUE,
+    GREEN,
+    GREY,
+    INK,
+    ORANGE,
+    PALE,
+    PERCENT,
+    PURPLE,
+    SKY,
+    SMALL,
+    VERMILION,
+    WIDTH,
+    LineName,
+    bars,
+    claim,
+    headline,
+    name_lines,
+    paper_style,
+)
 from analysis.puzzles.judging import BOARD
 from analysis.puzzles.paper import PuzzlesOfPaper
 from lo_theory.samplers.menu import ANNEALED_LOG, FULL_REWRITE, IN_CALLS, MARGIN, NOISED, ONE_EACH, TOP, VANILLA
@@ -76,21 +95,23 @@ def draw_reasoner_orders(rows: Rows, paper: Mapping[str, Sequence[PuzzlesOfPaper
     sets = [name for name in _TITLES if solved.where(distribution=name)]
     orders = [name for name in ORDERS if solved.where(decoder=name)][::-1]
     with paper_style("reasoner_orders"):
-        figure = Figure(figsize=(2.2 + 2.7 * len(sets), 1.6 + 0.3 * len(orders)), layout="constrained")
-        panels = figure.subplots(1, len(sets), squeeze=False, sharex=True)[0]
-        for number, (axes, name) in enumerate(zip(panels, sets, strict=True)):
+        lines = -(-len(sets) // 2)
+        figure = Figure(figsize=(WIDTH, 1.3 + lines * (1.0 + 0.28 * len(orders))), layout="constrained")
+        panels = figure.subplots(lines, min(2, len(sets)), squeeze=False, sharex=True)
+        for axes in panels.ravel()[len(sets) :]:
+            axes.remove()
+        for number, (axes, name) in enumerate(zip(panels.ravel(), sets, strict=False)):
             mine = solved.where(distribution=name)
             _orders(axes, mine, orders, paper.get(name, ()))
-            axes.set_yticks(range(len(orders)), orders if number == 0 else [""] * len(orders))
+            axes.set_yticks(range(len(orders)), orders if number % 2 == 0 else [""] * len(orders))
             headline(axes, _TITLES[name], _order_message(mine))
         handles = [
             Line2D([], [], color=colour, marker=marker, linestyle="none", label=f"{name} reasoner")
             for name, (colour, marker) in _REASONERS.items()
         ]
-        handles.append(
-            Line2D([], [], color=INK, marker="x", linestyle="none", label="network of the paper, on its puzzles")
-        )
+        handles.append(Line2D([], [], color=INK, marker="x", linestyle="none", label="the paper's network"))
         figure.legend(handles=handles, loc="outside lower center", ncols=4)
+        claim(figure, "9x9 Sudoku, nothing trained: boards that a reasoner of fixed depth solves, by order")
         return figure
 
 
@@ -104,14 +125,18 @@ def draw_reasoner_noise(rows: Rows, distribution: str = SOLVABLE, model: str = "
     if not mine.where(swept=(CONSTANT, ANNEALED)):
         raise ValueError(f"there are no rows of the {model} reasoner on {distribution} under noise.")
     with paper_style("reasoner_noise"):
-        figure = Figure(figsize=(10.6, 8.0), layout="constrained")
-        above, under = figure.subfigures(2, 1, squeeze=False, height_ratios=(1.05, 1.0), hspace=0.04)[:, 0]
-        left, right = above.subplots(1, 2)
-        below, last = under.subplots(1, 2, width_ratios=(1.25, 1.0))
-        _noise(left, mine)
-        _early(right, mine)
+        figure = Figure(figsize=(WIDTH, 10.6), layout="constrained")
+        above, under = figure.subfigures(2, 1, squeeze=False, height_ratios=(2.0, 1.0), hspace=0.03)[:, 0]
+        grid = above.subplots(2, 2, sharex=True, sharey="row")
+        below, last = under.subplots(1, 2, width_ratios=(1.0, 1.0))
+        for column, schedule in zip(grid.T, (CONSTANT, ANNEALED), strict=True):
+            _noise(column[0], mine, schedule)
+            _early(column[1], mine, schedule)
+        for axes in grid[:, 1]:
+            axes.set_ylabel("")
         _first_guesses(below, mine)
         _calls(last, mine)
+        claim(figure, f"What noise on the scores and few calls do to a reasoner that knows {model}")
         return figure
 
 
@@ -128,7 +153,7 @@ def _orders(axes: Axes, rows: Rows, orders: Sequence[str], paper: Sequence[Puzzl
     axes.set_xlim(-0.04, 1.04)
     axes.set_ylim(-0.6, len(orders) - 0.4)
     axes.set_xlabel("boards solved")
-    axes.xaxis.set_major_formatter(_PERCENT)
+    axes.xaxis.set_major_formatter(PERCENT)
     axes.grid(axis="x")
 
 
@@ -137,56 +162,37 @@ def _order_message(rows: Rows) -> str:
     return "singles: " + ", ".join(f"{name} {100 * row.value:.0f}%" for name, row in found.items() if row)
 
 
-def _noise(axes: Axes, rows: Rows) -> None:
+def _noise(axes: Axes, rows: Rows, schedule: str) -> None:
+    lines = {name: _line(rows, BOARD, name, schedule) for name in _SCORES}
     for name, (colour, marker) in _SCORES.items():
-        for schedule, style, face in ((CONSTANT, "--", "white"), (ANNEALED, "-", colour)):
-            line = _line(rows, BOARD, name, schedule)
-            places = [(max(r.at or 0.0, _ZERO), r) for r in line]
-            axes.plot(
-                [x for x, _ in places], [r.value for _, r in places], color=colour, linestyle=style, linewidth=1.3
-            )
-            _marks(axes, places, colour, marker, upright=True, face=face)
-    found = {schedule: cross for schedule in (CONSTANT, ANNEALED) if (cross := crossing(rows, schedule))}
-    for schedule, cross in found.items():
-        axes.axvline(
-            cross.between, color=GREY, linewidth=1.0, linestyle="--" if schedule == CONSTANT else "-", zorder=1
-        )
+        places = [(max(r.at or 0.0, _ZERO), r) for r in lines[name]]
+        axes.plot([x for x, _ in places], [r.value for _, r in places], color=colour)
+        _marks(axes, places, colour, marker, upright=True)
     _noise_axis(axes)
     axes.set_ylim(-0.02, 1.02)
-    axes.yaxis.set_major_formatter(_PERCENT)
+    axes.yaxis.set_major_formatter(PERCENT)
     axes.set_ylabel("boards solved")
-    handles = [Line2D([], [], color=c, marker=m, label=name) for name, (c, m) in _SCORES.items()]
-    handles.append(Line2D([], [], color=GREY, label=ANNEALED))
-    handles.append(Line2D([], [], color=GREY, linestyle="--", label=CONSTANT))
-    axes.legend(handles=handles, loc="lower left", fontsize=8)
-    places = [f"{cross.between:.2g} ({schedule.split()[0]})" for schedule, cross in found.items()]
-    message = f"margin passes top probability at {' and '.join(places)}" if places else "boards solved by coefficient"
-    headline(axes, "Noise on the scores turns the order of the rules", message)
+    if schedule == CONSTANT:
+        handles = [Line2D([], [], color=c, marker=m, label=name) for name, (c, m) in _SCORES.items()]
+        axes.legend(handles=handles, loc="lower left", bbox_to_anchor=(0.0, 0.08))
+    cross = crossing(rows, schedule)
+    if cross:
+        axes.axvline(cross.between, color=GREY, linewidth=1.0, linestyle=(0, (4, 2)), zorder=1)
+    headline(axes, f"{schedule}", f"margin passes top probability at {cross.between:.2g}" if cross else "")
 
 
-def _early(axes: Axes, rows: Rows) -> None:
+def _early(axes: Axes, rows: Rows, schedule: str) -> None:
     for name, (colour, marker) in _SCORES.items():
-        for schedule, style, face in ((CONSTANT, "--", "white"), (ANNEALED, "-", colour)):
-            line = [r for r in _line(rows, PREDICTED_EARLY, name, schedule) if r.value > 0]
-            axes.plot([_at(r) for r in line], [r.value for r in line], color=colour, linestyle=style, linewidth=1.3)
-            shown = [r for r in _line(rows, EARLY, name, schedule) if r.value > _LEAST]
-            _marks(axes, [(r.at or 0.0, r) for r in shown], colour, marker, upright=True, face=face)
+        line = [r for r in _line(rows, PREDICTED_EARLY, name, schedule) if r.value > 0]
+        axes.plot([_at(r) for r in line], [r.value for r in line], color=colour)
+        shown = [r for r in _line(rows, EARLY, name, schedule) if r.value > _LEAST]
+        _marks(axes, [(r.at or 0.0, r) for r in shown], colour, marker, upright=True)
     axes.set_yscale("log")
     axes.set_ylim(_LEAST, 100)
     _noise_axis(axes)
+    axes.set_xlabel("coefficient of the Gumbel noise (grey: the paper's)")
     axes.set_ylabel("guesses per board although\nsome cell was certain")
-    axes.legend(
-        handles=[
-            Line2D([], [], color=GREY, label="predicted: weights exp(score / noise)"),
-            Line2D([], [], color=GREY, marker="o", linestyle="none", label="counted"),
-        ],
-        loc="upper left", fontsize=8,
-    )  # fmt: skip
-    headline(
-        axes,
-        "It does so by guesses that are too early",
-        "two-way cells lie 1/2 (top), log 2 (log), 1 (margin) below certain ones",
-    )
+    headline(axes, "It does so by guesses that are too early", "markers: counted; lines: weights exp(score / noise)")
 
 
 def _first_guesses(axes: Axes, rows: Rows) -> None:
@@ -201,18 +207,18 @@ def _first_guesses(axes: Axes, rows: Rows) -> None:
         first, later, needing = (_one(rows, metric, name) for metric in (FIRST_RIGHT, LATER_RIGHT, NEEDING))
         if first and later and needing:
             chances = [f"{100 * row.value:.0f}%" for row in (needing, first, later)]
-            text = "{} of boards need one, {} right;\nthen the rest is right in {}".format(*chances)
-            axes.annotate(text, (1.0, place), xytext=(8, 0), textcoords="offset points", va="center", fontsize=8)
-    axes.set_yticks(range(len(orders)), orders)
-    axes.set_xlim(0, 1.72)
+            text = "{} need one,\n{} right; then\n{} solved".format(*chances)
+            axes.annotate(text, (1.0, place), xytext=(5, 0), textcoords="offset points", va="center", fontsize=SMALL)
+    axes.set_yticks(range(len(orders)), [name.replace(" ", "\n", 1) for name in orders])
+    axes.set_xlim(0, 1.45)
     axes.spines["bottom"].set_bounds(0, 1)
     axes.set_xticks((0.0, 0.25, 0.5, 0.75, 1.0))
     axes.set_ylim(-0.5, len(orders) - 0.5)
-    axes.xaxis.set_major_formatter(_PERCENT)
+    axes.xaxis.set_major_formatter(PERCENT)
     axes.set_xlabel("first guesses, by number of candidates", loc="left")
     axes.legend(
         handles=[Patch(color=colour, label="5 or more" if n == 5 else f"{n}") for n, colour in _COUNTS.items()],
-        loc="upper left", bbox_to_anchor=(0.0, -0.19), ncols=4, fontsize=8, handlelength=1.2, borderaxespad=0,
+        loc="upper left", bbox_to_anchor=(-0.05, -0.2), ncols=4, handlelength=1.2, columnspacing=1.2, borderaxespad=0,
     )  # fmt: skip
     headline(axes, "Without noise: which cell is guessed", _guess_message(rows))
 
@@ -221,36 +227,38 @@ def _guess_message(rows: Rows) -> str:
     top, margin = (_one(rows, FIRST_RIGHT, name) for name in (TOP, MARGIN))
     if top is None or margin is None:
         return "on boards that need a guess"
-    return f"margin ties at 0 and takes the first cell: {100 * margin.value:.0f}% right, not {100 * top.value:.0f}%"
+    return f"margin ties at 0, takes the first cell: {100 * margin.value:.0f}% right, not {100 * top.value:.0f}%"
 
 
 def _calls(axes: Axes, rows: Rows) -> None:
-    best = 0.0
+    """Rules without noise in their colours and with their names, those with noise in grey under one name."""
+    best, names, noisy_lines = 0.0, [], []
     for name, (colour, marker, style) in _BUDGETED.items():
         line = _line(rows, BOARD, name, IN_CALLS)
         if not line:
             continue
         noisy = style == ":"
-        best = max([best, *(r.value for r in line if noisy)])
-        axes.plot(
-            [_at(r) for r in line], [r.value for r in line], color=colour, linestyle=style, linewidth=1.2,
-            marker=marker, markerfacecolor="white" if noisy else colour, label=name,
-        )  # fmt: skip
-        _marks(axes, [(_at(r), r) for r in line], colour, marker, upright=True, face="white" if noisy else colour)
+        face = "white" if noisy else colour
+        colour = GREY if noisy else colour
+        axes.plot([_at(r) for r in line], [r.value for r in line], color=colour, linestyle=style, linewidth=1.3)
+        _marks(axes, [(_at(r), r) for r in line], colour, marker, upright=True, face=face)
+        if noisy:
+            best = max([best, *(r.value for r in line)])
+            noisy_lines.append(line)
+        else:
+            names.append(LineName(name, _at(line[-1]), line[-1].value, colour))
     axes.set_ylim(-0.03, 1.02)
+    if noisy_lines:
+        last = max((line[-1] for line in noisy_lines), key=lambda r: r.value)
+        names.append(LineName(f"{len(noisy_lines)} rules with\nnoise of 0.5", _at(last), last.value, GREY))
     axes.set_xlabel("calls per board (the last: one per empty cell)")
     axes.set_ylabel("boards solved")
-    axes.yaxis.set_major_formatter(_PERCENT)
+    axes.yaxis.set_major_formatter(PERCENT)
     axes.grid(axis="y")
-    axes.legend(loc="lower right", bbox_to_anchor=(1.0, 0.06), fontsize=7.2, labelspacing=0.3)
+    name_lines(axes, names, gap=0.1)
     headline(
-        axes,
-        "Fewer calls, and the reference code's rewriting",
-        f"with noise 0.5 no rule solves more than {100 * best:.1f}%",
+        axes, "Fewer calls, and the reference code's rewriting", f"with noise 0.5 at most {100 * best:.1f}% solved"
     )
-
-
-_PERCENT = FuncFormatter(lambda value, _: f"{100 * value:.0f}%")
 
 
 def _marks(
@@ -260,8 +268,7 @@ def _marks(
     if not points:
         return
     places, values = [place for place, _ in points], np.array([r.value for _, r in points])
-    low, high = np.array([r.interval for _, r in points]).T
-    errors = np.maximum([values - low, high - values], 0.0)
+    errors = bars([r for _, r in points])
     x, y = (places, values) if upright else (values, places)
     axes.errorbar(
         x, y, yerr=errors if upright else None, xerr=None if upright else errors, color=colour, marker=marker,
@@ -277,7 +284,6 @@ def _noise_axis(axes: Axes) -> None:
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_minor_formatter(NullFormatter())
     axes.axvline(0.5, color=PALE, linewidth=5, zorder=0)
-    axes.set_xlabel("coefficient of the Gumbel noise (grey: the paper's)")
     axes.grid(axis="y")
 
 

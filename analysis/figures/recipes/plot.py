@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter
 
 from analysis.figures.recipes.units import BASE, EXPERIMENT_NAME
 from analysis.lab.averages import combine_seeds
 from analysis.lab.rows import Rows
-from analysis.lab.style import GREEN, GREY, VERMILION, headline, paper_style
+from analysis.lab.style import GREEN, GREY, PERCENT, VERMILION, WIDTH, claim, headline, paper_style
 from analysis.measures.order_accuracy import AGREEMENT
 from lo_theory.samplers.menu import MARGIN, VANILLA
 
@@ -27,7 +26,7 @@ def draw_recipes(rows: Rows) -> Figure:
     means = combine_seeds(agreement)
     names = [row.model for row in sorted(means.where(decoder=MARGIN), key=lambda row: row.value)]
     with paper_style(EXPERIMENT_NAME):
-        figure = Figure(figsize=(8.6, 0.9 + 0.34 * len(names)), layout="constrained")
+        figure = Figure(figsize=(WIDTH, 1.3 + 0.34 * len(names)), layout="constrained")
         for axes, (rule, colour) in zip(figure.subplots(1, 2, sharey=True), _COLOURS.items(), strict=True):
             for place, name in enumerate(names):
                 values = [row.value for row in agreement.where(model=name, decoder=rule)]
@@ -38,8 +37,9 @@ def draw_recipes(rows: Rows) -> Figure:
             if base is not None:
                 axes.axvline(base.value, color=GREY, linewidth=0.9, linestyle=(0, (2, 2)))
             axes.set_yticks(range(len(names)), names)
-            axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:.1f}%"))
-            axes.set_xlabel("observations that agree with the generated latents")
+            axes.xaxis.set_major_formatter(PERCENT)
+            axes.set_xlabel("observations that agree with the latents")
             axes.grid(axis="x")
-            headline(axes, rule, f"dashed: {BASE}")
+            headline(axes, rule, f"dots: seeds; bar: their mean; dashed: {BASE}")
+        claim(figure, f"One change of the training recipe at a time, best by {MARGIN} on top")
         return figure

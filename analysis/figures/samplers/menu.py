@@ -78,7 +78,7 @@ def small_distribution(kind: Kind, n_latents: int, n_observations: int, structur
         return nae_sat(n_latents, n_observations, structure_seed=structure_seed, order=order)
     if kind == "noisy parity":
         return sparse_parity(
-            n_latents, n_observations, 3, noise=_PARITY_NOISE, structure_seed=structure_seed, order=order
+            n_latents, n_observations, arity=3, noise=_PARITY_NOISE, structure_seed=structure_seed, order=order
         )
     return local_hash(
         n_latents, n_observations, arity=2, alphabet=3, latent_alphabet=3, structure_seed=structure_seed, order=order

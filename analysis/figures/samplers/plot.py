@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Sequence
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -32,38 +33,59 @@ from analysis.figures.samplers.units import (
 )
 from analysis.lab.averages import combine_seeds
 from analysis.lab.rows import CONTROL, Row, Rows
-from analysis.lab.style import BLUE, GREEN, GREY, INK, ORANGE, PURPLE, SKY, VERMILION, headline, note, paper_style
+from analysis.lab.style import (
+    BLUE,
+    GREEN,
+    GREY,
+    INK,
+    ORANGE,
+    PURPLE,
+    SKY,
+    SMALL,
+    VERMILION,
+    bars,
+    claim,
+    headline,
+    note,
+    paper_style,
+)
 from lo_theory.samplers.menu import BOUND, MARGIN, THRESHOLD, TOP
 
-_LOOKS: dict[str, tuple[str, str, str]] = {
+_BACK = "#A8A8A8"  # of the rules behind those that carry the message
+_MAIN: dict[str, tuple[str, str, str]] = {
     RANDOM: (VERMILION, "o", "-"),
-    CURVE: (VERMILION, "P", ":"),
-    TAU: (ORANGE, "v", "-"),
-    REMDM: (ORANGE, "^", ":"),
     MARGIN: (GREEN, "D", "-"),
-    TOP: (BLUE, "s", "--"),
-    THRESHOLD: (BLUE, "<", ":"),
-    KLASS: (PURPLE, ">", ":"),
     BOUND: (PURPLE, "h", "-"),
-    DRAWN: (INK, "x", "-"),
-    TWO_CALLS: (GREY, "*", "none"),
+    DRAWN: (INK, "X", "-"),
 }
+_OTHERS: dict[str, tuple[str, str, str]] = {
+    TOP: (_BACK, "s", "-"),
+    CURVE: (_BACK, "P", ":"),
+    TAU: (_BACK, "v", "-"),
+    REMDM: (_BACK, "^", ":"),
+    THRESHOLD: (_BACK, "<", ":"),
+    KLASS: (_BACK, ">", ":"),
+    TWO_CALLS: (_BACK, "*", "none"),
+}
+_LOOKS = _MAIN | _OTHERS
 _ORDERS = {rule: _LOOKS[rule] for rule in (RANDOM, MARGIN, TOP, DRAWN)} | {
-    NATURAL: (GREY, "d", "-"),
+    TOP: (BLUE, "s", "--"),
+    NATURAL: (ORANGE, "d", "-"),
     REVERSED: (SKY, "p", "-"),
 }
 _NAMES = {
-    KL_FROM_TRUTH: "KL(truth || sampler), nats",
-    TOTAL_VARIATION: "total variation",
-    OFF_SUPPORT: "mass off the support",
+    KL_FROM_TRUTH: "KL(truth || sampler) [nats]",
+    TOTAL_VARIATION: "total variation\nfrom the truth",
+    OFF_SUPPORT: "chance of an\nimpossible sequence",
 }
 _STRENGTHS = (
     (EVERYWHERE, TOTAL_VARIATION, "errors everywhere:\ntotal variation"),
-    (EVERYWHERE, OFF_SUPPORT, "errors everywhere:\nmass off the support"),
+    (EVERYWHERE, OFF_SUPPORT, "errors everywhere:\nimpossible sequences"),
     (AT_INVERSIONS, TOTAL_VARIATION, "doubt at inversions:\ntotal variation"),
 )
 _FLOOR = 3e-3  # where zero stands on a logarithmic axis
 _TINY = 1e-10
+_BIASED = 0.1  # total variation that no rounding explains
 
 
 def draw_samplers(
@@ -83,11 +105,13 @@ def draw_samplers(
         raise ValueError(f"no rows of samplers with the model {model!r}; `lo-theory reproduce samplers` measures them.")
     panels = means.by("distribution")
     with paper_style(EXPERIMENT_NAME):
-        figure = Figure(figsize=(0.9 + 3.4 * len(panels), 0.9 + 2.9 * len(metrics)), layout="constrained")
+        figure = Figure(figsize=(0.9 + 3.05 * len(panels), 1.5 + 2.6 * len(metrics)), layout="constrained")
         grid = figure.subplots(len(metrics), len(panels), squeeze=False, sharex="col", sharey="row")
         for line, metric in zip(grid, metrics, strict=True):
             for axes, here in zip(line, panels.values(), strict=True):
                 _curves(axes, here, metric)
+                if metric == OFF_SUPPORT and not any(row.value for row in here.where(metric=metric)):
+                    note(axes, "no sequence is impossible")
             line[0].set_ylabel(_NAMES[metric])
             if metric != KL_FROM_TRUTH:
                 line[0].set_ylim(-0.03, 1.03)
@@ -95,6 +119,7 @@ def draw_samplers(
             headline(axes, name, _message(here, model))
         for axes in grid[-1]:
             axes.set_xlabel("network calls per sequence")
+        claim(figure, _claim(panels.values(), model))
         _legend(figure, grid[0][0])
         return figure
 
@@ -113,7 +138,7 @@ def draw_imperfection(rows: Rows) -> Figure:
             "no rows of samplers with errors of growing strength; `lo-theory reproduce samplers` measures them."
         )
     with paper_style("samplers_imperfection"):
-        figure = Figure(figsize=(0.9 + 3.2 * len(panels), 0.9 + 2.3 * len(_STRENGTHS)), layout="constrained")
+        figure = Figure(figsize=(0.9 + 3.05 * len(panels), 1.3 + 2.1 * len(_STRENGTHS)), layout="constrained")
         grid = figure.subplots(len(_STRENGTHS), len(panels), squeeze=False, sharey="row")
         for line, (model, metric, label) in zip(grid, _STRENGTHS, strict=True):
             for axes, here in zip(line, panels.values(), strict=True):
@@ -126,13 +151,17 @@ def draw_imperfection(rows: Rows) -> Figure:
             line[0].set_ylim(-0.03, 1.03)
         for axes, (name, here) in zip(grid[0], panels.items(), strict=True):
             headline(axes, name, _strength_message(here))
+        claim(figure, "One token per call under a wrong posterior: the order decides how errors add up")
         _legend(figure, grid[0][0])
         return figure
 
 
 def _legend(figure: Figure, axes: Axes) -> None:
-    handles, labels = axes.get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=min(6, len(labels)))
+    """The rules that carry the message first."""
+    found = dict(zip(*reversed(axes.get_legend_handles_labels()), strict=True))
+    order = [rule for rule in (*_MAIN, *_ORDERS, *_LOOKS) if rule in found]
+    order = list(dict.fromkeys(order))
+    figure.legend([found[rule] for rule in order], order, loc="outside lower center", ncols=min(6, len(order)))
 
 
 def _curves(axes: Axes, rows: Rows, metric: str) -> None:
@@ -144,9 +173,10 @@ def _curves(axes: Axes, rows: Rows, metric: str) -> None:
         axes.errorbar(
             [calls for calls, _ in line],
             [_FLOOR if logarithmic and r.value < _TINY else r.value for _, r in line],
-            yerr=_errors([r for _, r in line]),
-            color=colour, marker=marker, linestyle=style, linewidth=1.2, markersize=4.5, elinewidth=0.8, label=rule,
-            markerfacecolor="none" if style == ":" else colour, zorder=4 if rule == TWO_CALLS else 2,
+            yerr=bars([r for _, r in line], most=math.inf if logarithmic else 1.0),
+            color=colour, marker=marker, linestyle=style, linewidth=1.8 if rule in _MAIN else 0.9, elinewidth=0.8,
+            markersize=6.0 if rule in _MAIN else 4.0, label=rule, zorder=4 if rule in _MAIN else 2,
+            markerfacecolor="none" if style == ":" else colour, clip_on=False,
         )  # fmt: skip
     if logarithmic:
         axes.set_yscale("log")
@@ -154,8 +184,7 @@ def _curves(axes: Axes, rows: Rows, metric: str) -> None:
         axes.set_ylim(_FLOOR / 1.6, None)
         axes.axhspan(_FLOOR / 1.6, _FLOOR * 1.25, color="#EFEFEF", zorder=0)
         axes.annotate(
-            "exact", (1.0, _FLOOR), xycoords=("axes fraction", "data"), xytext=(3, 0), textcoords="offset points",
-            fontsize=7.5, color=GREY, va="center",
+            "exact", (0.02, _FLOOR), xycoords=("axes fraction", "data"), fontsize=SMALL, color=GREY, va="center"
         )  # fmt: skip
     longest = max(r.value for r in rows.where(metric=CALLS))
     ticks = [n for n in (1, 2, 3, 4, 6, 8, 10) if n <= longest + 0.5]
@@ -176,16 +205,10 @@ def _orders(axes: Axes, rows: Rows) -> None:
     for rule, (colour, marker, style) in _ORDERS.items():
         line = sorted(rows.where(decoder=rule), key=lambda r: r.at or 0.0)
         axes.errorbar(
-            [r.at or 0.0 for r in line], [r.value for r in line], yerr=_errors(line), color=colour, marker=marker,
-            linestyle=style, markersize=4.5, capsize=2.0, elinewidth=0.8, label=rule,
+            [r.at or 0.0 for r in line], [r.value for r in line], yerr=bars(line, most=1.0), color=colour,
+            marker=marker, linestyle=style, markersize=4.5, capsize=2.0, elinewidth=0.8, label=rule,
         )  # fmt: skip
     axes.grid(axis="y")
-
-
-def _errors(line: Sequence[Row]) -> list[list[float]]:
-    below = [max(r.value - r.interval[0], 0.0) for r in line]
-    above = [max(r.interval[1] - r.value, 0.0) for r in line]
-    return [below, above]
 
 
 def _message(rows: Rows, model: str) -> str:
@@ -196,7 +219,22 @@ def _message(rows: Rows, model: str) -> str:
         error, calls = (free.one(metric=metric).value for metric in (TOTAL_VARIATION, CALLS))
         outcome = "exact" if error < _TINY else f"total variation {error:.2f}"
         return f"{BOUND} 0: {outcome} at {calls:.1f} of {longest:g} calls"
-    return f"one token per call: {_random_and_margin(rows.where(at=longest))}"
+    return f"one per call: {_random_and_margin(rows.where(at=longest))}"
+
+
+def _claim(panels: Iterable[Rows], model: str) -> str:
+    """What holds in every panel at one token per call; a title that claims nothing if that is not measured."""
+    last = {}  # by rule, the total variation in each panel at the most calls
+    for rows in panels:
+        for rule, own in rows.by("decoder").items():
+            line = _against_calls(own, TOTAL_VARIATION)
+            last.setdefault(rule, []).extend([line[-1][1].value] if line else [])
+    random, margin, drawn = (last.get(rule) or [math.nan] for rule in (RANDOM, MARGIN, DRAWN))
+    if model == CONTROL and max(*random, *margin) < _TINY and min(drawn) > _BIASED:
+        return "Exact posterior: one token per call is exact in any order, but not when drawn tokens rank positions"
+    if model != CONTROL and all(blind < sure for blind, sure in zip(random, margin, strict=True)):
+        return "Errors in the posterior: one token per call in random order is nearer to the truth than by confidence"
+    return "How far the law of each sampler is from the truth"
 
 
 def _strength_message(rows: Rows) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -18,7 +20,7 @@ from analysis.figures.slabs.units import (
 )
 from analysis.lab.averages import combine_seeds
 from analysis.lab.rows import Row, Rows
-from analysis.lab.style import BLUE, GREY, INK, VERMILION, headline, paper_style
+from analysis.lab.style import BLUE, GREY, INK, VERMILION, bars, claim, headline, paper_style
 
 _COLUMNS = 3
 _MARKS = {
@@ -44,7 +46,7 @@ def draw_slabs(rows: Rows) -> Figure:
     names = means.where(model=EVOLUTION).values("distribution")
     lines = -(-len(names) // _COLUMNS)
     with paper_style(EXPERIMENT_NAME):
-        figure = Figure(figsize=(3.2 * _COLUMNS, 0.8 + 2.75 * lines), layout="constrained")
+        figure = Figure(figsize=(3.2 * _COLUMNS, 1.2 + 2.8 * lines), layout="constrained")
         grid = figure.subplots(lines, _COLUMNS, squeeze=False, sharey=True)
         for axes in grid.ravel()[len(names) :]:
             axes.set_visible(False)
@@ -59,6 +61,7 @@ def draw_slabs(rows: Rows) -> Figure:
         grid[0, 0].set_ylim(-0.03, 1.06)
         handles, labels = grid[0, 0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside lower center", ncols=4)
+        claim(figure, _claim([means.where(distribution=name, model=EVOLUTION, at=None) for name in names]))
         return figure
 
 
@@ -74,11 +77,9 @@ def _panel(axes: Axes, rows: Rows, marks: dict[str, float]) -> None:
     for model, (colour, marker, label) in _POINTS.items():
         points = _sorted(rows, model, "random")
         values = [r.value for r in points]
-        below = [max(r.value - max(r.interval[0], 0.0), 0.0) for r in points]
-        above = [max(min(r.interval[1], 1.0) - r.value, 0.0) for r in points]
         axes.errorbar(
-            [r.at or 0.0 for r in points], values, yerr=[below, above], color=colour, marker=marker, markersize=4.0,
-            linestyle="none", ecolor=GREY, elinewidth=0.8, capsize=1.5, label=label, zorder=3,
+            [r.at or 0.0 for r in points], values, yerr=bars(points, most=1.0), color=colour, marker=marker,
+            markersize=4.0, linestyle="none", ecolor=GREY, elinewidth=0.8, capsize=1.5, label=label, zorder=3,
         )  # fmt: skip
     axes.set_xlabel("visible observations per latent, P / N")
     axes.grid(axis="y")
@@ -94,6 +95,13 @@ def _instances(axes: Axes, rows: Rows) -> None:
 
 def _sorted(rows: Rows, model: str, start: str) -> list[Row]:
     return sorted(rows.where(model=model, start=start, metric=OVERLAP), key=lambda row: row.at or 0.0)
+
+
+def _claim(panels: Sequence[Rows]) -> str:
+    """Whether every panel has a window."""
+    if all(own.one(metric=EXACT).value < own.one(metric=ALGORITHMIC).value for own in panels):
+        return "Random slabs: between what determines the latents and what message passing reaches lies a window"
+    return "Random slabs: what determines the latents, and what message passing reaches"
 
 
 def _message(marks: dict[str, float]) -> str:

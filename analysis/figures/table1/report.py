@@ -45,9 +45,10 @@ def report(run: Run[Table1Size]) -> Report:
                     FigureItem(
                         path=run.figures[EXPERIMENT_NAME].svg,
                         caption="Share of generated observations that agree with the generated latents; 95% intervals, "
-                        "over sequences or, with three seeds and more, over seeds. Right: line styles are the paper's "
-                        "sizes, from N = 25 (solid) on; marks at the edge are its numbers, whose calls are not known.",
-                        alt="Three panels of agreement against network calls, rising to one with one token per call.",
+                        "over sequences or, with three seeds and more, over seeds. Grey: other rules. Below: the exact "
+                        "posterior at the paper's sizes, and the paper's numbers, whose calls are not known.",
+                        alt="Three panels of agreement against network calls, rising to one with one token per call; "
+                        "the paper's numbers in a fourth.",
                     )
                 ],
                 tables=[_paper_table(means), *(_rule_table(means.where(distribution=name)) for name in networks)],

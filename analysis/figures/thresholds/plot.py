@@ -14,7 +14,7 @@ from analysis.figures.thresholds.phases import Phases, phases
 from analysis.figures.thresholds.predicates import CASES
 from analysis.figures.thresholds.units import EXPERIMENT_NAME
 from analysis.lab.rows import Rows
-from analysis.lab.style import INK, PALE, SKY, VERMILION, paper_style
+from analysis.lab.style import INK, PALE, SKY, VERMILION, WIDTH, paper_style
 
 _LEFT, _RIGHT = 0.75, 2.4
 _HALF = 0.33
@@ -31,7 +31,7 @@ def draw_phase_thresholds(rows: Rows) -> Figure:
     found = [phase for phase in phases(rows) if math.isfinite(phase.condensation)]
     found.sort(key=lambda p: (p.kesten_stigum / p.condensation, p.first_moment / p.condensation), reverse=True)
     with paper_style(EXPERIMENT_NAME):
-        figure = Figure(figsize=(8.6, 1.5 + 0.27 * len(found)), layout="constrained")
+        figure = Figure(figsize=(WIDTH, 1.5 + 0.27 * len(found)), layout="constrained")
         axes = figure.subplots()
         for height, phase in enumerate(reversed(found)):
             _bar(axes, height, phase)
@@ -42,7 +42,7 @@ def draw_phase_thresholds(rows: Rows) -> Figure:
         axes.set_xlabel("degree of visible constraints, relative to the condensation degree D_cond")
         axes.set_title(_message(found), pad=8)
         for place, text in ((1.02, "D_cond"), (1.15, "D_KS")):
-            axes.text(place, len(found) - 0.25, text, transform=axes.get_yaxis_transform(), fontsize=8, va="center")
+            axes.text(place, len(found) - 0.25, text, transform=axes.get_yaxis_transform(), fontsize=9.0, va="center")
         figure.legend(handles=_legend(), loc="outside lower center", ncols=3)
         return figure
 
@@ -66,9 +66,9 @@ def _bar(axes: Axes, height: int, phase: Phases) -> None:
     for row in (phase.bethe, phase.area):
         if row is not None and math.isfinite(row.standard_error):
             axes.errorbar(row.value / unit, height, xerr=1.96 * row.standard_error / unit, color=INK, elinewidth=0.9)
-    threshold = "inf" if math.isinf(phase.kesten_stigum) else f"{phase.kesten_stigum:.4g}"
+    threshold = "\N{INFINITY}" if math.isinf(phase.kesten_stigum) else f"{phase.kesten_stigum:.4g}"
     for place, text in ((1.02, _condensation(phase)), (1.15, threshold)):
-        axes.text(place, height, text, transform=axes.get_yaxis_transform(), fontsize=8, va="center")
+        axes.text(place, height, text, transform=axes.get_yaxis_transform(), fontsize=9.0, va="center")
 
 
 def _condensation(phase: Phases) -> str:

@@ -29,7 +29,7 @@ from analysis.figures.window.units import (
 )
 from analysis.lab.averages import combine_seeds
 from analysis.lab.rows import Row, Rows
-from analysis.lab.style import BLUE, GREEN, INK, VERMILION, headline, paper_style
+from analysis.lab.style import BLUE, GREEN, INK, SMALL, VERMILION, WIDTH, bars, claim, headline, paper_style
 from analysis.planted.cases import CASES
 
 _COLOURS = (BLUE, VERMILION)
@@ -46,15 +46,16 @@ def draw_window(rows: Rows) -> Figure:
     """
     designs, revealed = rows.of(EXPERIMENT_NAME), rows.of(REVEALED, EXPERIMENT_NAME)
     with paper_style(EXPERIMENT_NAME):
-        figure = Figure(figsize=(12.6, 4.4), layout="constrained")
-        axes = figure.subplots(1, 3, width_ratios=[1, 1, 1.25])
-        draw_shares(axes[0], designs)
-        draw_dense(axes[1], designs)
-        image = draw_diagram(axes[2], revealed)
-        figure.colorbar(image, ax=axes[2], label="overlap, planted minus prior start", shrink=0.85, pad=0.02)
-        headline(axes[0], "Masks in the hard window", "share $(c_{KS} - c_{cond}) N / P$, whatever N is")
-        headline(axes[1], "Dense design of Prop. 3.3", "$P = N!/(N-k)!$: a vanishing share, $N^{1-k}$")
-        headline(axes[2], "2-in-4 with latents revealed", _message(revealed))
+        figure = Figure(figsize=(WIDTH, 9.0), layout="constrained")
+        panels = figure.subplot_mosaic([["sparse", "dense"], ["diagram", "diagram"]], height_ratios=[1.0, 1.3])
+        draw_shares(panels["sparse"], designs)
+        draw_dense(panels["dense"], designs)
+        image = draw_diagram(panels["diagram"], revealed)
+        figure.colorbar(image, ax=panels["diagram"], label="overlap, planted minus prior start", shrink=0.85, pad=0.02)
+        headline(panels["sparse"], "Masks in the hard window", "share $(c_{KS} - c_{cond}) N / P$, whatever N is")
+        headline(panels["dense"], "Dense design of Prop. 3.3", "$P = N!/(N-k)!$: a vanishing share, $N^{1-k}$")
+        headline(panels["diagram"], "2-in-4 with latents revealed", _message(revealed))
+        claim(figure, "How often a mask meets the hard window, and how revealed latents close it")
         return figure
 
 
@@ -74,7 +75,7 @@ def draw_shares(axes: Axes, rows: Rows) -> None:
     axes.set_xlabel("observations per latent, P / N")
     axes.set_ylabel("share of masks in the window")
     axes.grid(axis="y")
-    axes.legend(fontsize=7.5, loc="lower left")
+    axes.legend(fontsize=SMALL, loc="lower left")
 
 
 def draw_dense(axes: Axes, rows: Rows) -> None:
@@ -89,7 +90,7 @@ def draw_dense(axes: Axes, rows: Rows) -> None:
         share = np.array([row.value for row in steps]) / length
         half = 1.96 * np.array([row.standard_error for row in steps]) / length
         axes.errorbar(n, share, yerr=half, color=colour, linestyle="", marker="o", capsize=2.0)
-        axes.annotate(case, (n[0], share[0]), xytext=(7, 5), textcoords="offset points", color=colour, fontsize=8)
+        axes.annotate(case, (n[0], share[0]), xytext=(7, 5), textcoords="offset points", color=colour, fontsize=9.0)
     axes.set_xscale("log")
     axes.set_yscale("log")
     ticks = sorted({_latents(row) for own in designs.values() for row in own})
@@ -97,6 +98,7 @@ def draw_dense(axes: Axes, rows: Rows) -> None:
     axes.xaxis.set_minor_locator(NullLocator())
     axes.set_xlabel("latents N")
     axes.set_ylabel("share of reverse steps in the window")
+    axes.set_ylim(top=1.7 * axes.dataLim.y1)
     axes.grid(axis="y")
 
 
@@ -120,10 +122,10 @@ def draw_diagram(axes: Axes, rows: Rows) -> QuadMesh:
         axes.plot([0.0, 0.006], [degree, degree], color=INK, lw=1.4, clip_on=False)
         axes.annotate(
             f"$D_{{{name}}}$", (0.0, degree), xytext=(-4, 0), textcoords="offset points", ha="right", va="center",
-            fontsize=8,
+            fontsize=9.0,
         )  # fmt: skip
     axes.text(
-        0.98, 0.7, "dots: kept by the\nplanted start, but\nnot determined\n(smaller free entropy)", fontsize=7.5,
+        0.98, 0.2, "dots: kept by the\nplanted start, but\nnot determined\n(smaller free entropy)", fontsize=9.0,
         transform=axes.transAxes, ha="right", va="center",
     )  # fmt: skip
     axes.set_xlim(0.0, right)
@@ -153,21 +155,21 @@ def _marks() -> dict[str, float]:
 def _name_path(axes: Axes, ratio: float, slope: float, top: float, right: float) -> None:
     """The name of a path, inside the panel where it leaves it."""
     at = min(top / slope, right)
+    inside = slope * right < top
     axes.annotate(
-        f"P/N = {ratio:g}", (at, slope * at), xytext=(3, -3) if slope * right > top else (-2, 0),
-        textcoords="offset points", ha="left" if slope * right > top else "right", va="top", fontsize=7.5,
-        color=GREEN,
+        f"P/N = {ratio:g}", (at, slope * at), xytext=(-8, 6) if inside else (4, -4), textcoords="offset points",
+        ha="right" if inside else "left", va="bottom" if inside else "top", fontsize=9.0, color=GREEN,
+        bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 0.8},
     )  # fmt: skip
 
 
 def _points(axes: Axes, rows: Sequence[Row], colour: str, marker: str, shift: float, label: str) -> None:
     x = np.array([shift * (row.at or 0.0) for row in rows])
     y = np.array([row.value for row in rows])
-    spread = np.array([[max(r.value - r.interval[0], 0), max(r.interval[1] - r.value, 0)] for r in rows]).T
     seen = y > 0  # none drawn inside: nothing on a logarithmic axis
     axes.errorbar(
-        x[seen], y[seen], yerr=spread[:, seen], color=colour, marker=marker, linestyle="", capsize=2.0, markersize=4,
-        elinewidth=1.0, label=label if colour == _COLOURS[0] else None,
+        x[seen], y[seen], yerr=bars(rows)[:, seen], color=colour, marker=marker, linestyle="", capsize=2.0,
+        markersize=4, elinewidth=1.0, label=label if colour == _COLOURS[0] else None,
     )  # fmt: skip
 
 

@@ -57,9 +57,9 @@ def report(run: Run[WindowSize]) -> Report:
                 figures=[
                     FigureItem(
                         path=run.figures[EXPERIMENT_NAME].svg,
-                        caption="Left: share of masks (n uniform, then a uniform subset) whose visible degree lies in "
-                        "the window; points are drawn masks with 95% intervals, lines the limit. Middle: the same on "
-                        "the dense design of Prop. 3.3, by steps of random orders. Right: 2-in-4 with a share of "
+                        caption="Top left: share of masks (n uniform, then a uniform subset) whose visible degree lies "
+                        "in the window; points are drawn masks with 95% intervals, lines the limit. Top right: the "
+                        "same on the dense design of Prop. 3.3, by steps of random orders. Below: 2-in-4 with a share of "
                         f"latents revealed, N = {n}, {instances} instances per point: overlap of hidden latents from "
                         "the planted start minus that from the prior; dots where the planted end has the smaller Bethe "
                         "free entropy, so that nothing is determined. Lines are the paths of masks on sparse designs.",

@@ -22,7 +22,10 @@ from analysis.lab.style import (
     PALE,
     PURPLE,
     SKY,
+    SMALL,
     VERMILION,
+    WIDTH,
+    bars,
     headline,
     note,
     paper_style,
@@ -90,7 +93,7 @@ def draw_reasoning_order(rows: Rows, distribution: str | None = None) -> Figure:
     series = _series(rows)
     tall = max(len(series), 5)
     with paper_style("reasoning_order"):
-        figure = Figure(figsize=(9.6, 4.6 + 0.26 * tall), layout="constrained")
+        figure = Figure(figsize=(WIDTH, 4.8 + 0.27 * tall), layout="constrained")
         above, below = figure.subfigures(2, 1, squeeze=False, height_ratios=(2.9, 1.7 + 0.26 * tall))[:, 0]
         _ranks(above.subplots(), rows, series)
         left, right = below.subplots(1, 2, sharey=True, width_ratios=(0.9, 1.1))
@@ -136,7 +139,7 @@ def _ranks(axes: Axes, rows: Rows, series: Sequence[_Series]) -> None:
     axes.set_ylabel("mean rank of the reveal\n(0 first, 1 last)")
     handles = [Line2D([], [], color=s.colour, marker=s.marker, linewidth=0, label=s.label) for s in shown]
     handles.append(Line2D([], [], color=GREY, linewidth=0.9, linestyle=(0, (2, 2)), label="random order, vanilla"))
-    axes.legend(handles=handles, loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize=8.0, borderaxespad=0.8)
+    axes.legend(handles=handles, loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize=SMALL, borderaxespad=0.8)
 
 
 def _correlations(axes: Axes, rows: Rows, series: Sequence[_Series]) -> None:
@@ -171,10 +174,10 @@ def _levels(axes: Axes, rows: Rows, series: Sequence[_Series]) -> None:
             low, high = single.interval
             axes.plot([low, high], [place, place], color=INK, linewidth=1.4, solid_capstyle="butt", zorder=4)
         text = "" if boards is None else f"{100 * boards.value:.0f}%"
-        axes.annotate(text, (1.0, place), xytext=(5, 0), textcoords="offset points", va="center", fontsize=8.0)
+        axes.annotate(text, (1.0, place), xytext=(5, 0), textcoords="offset points", va="center", fontsize=SMALL)
     axes.annotate(
         "boards whose reveals all had a strategy", (1.0, 0.5), xycoords="axes fraction", xytext=(36, 0),
-        textcoords="offset points", rotation=270, ha="center", va="center", fontsize=7.5, color=GREY,
+        textcoords="offset points", rotation=270, ha="center", va="center", fontsize=SMALL, color=GREY,
     )  # fmt: skip
     axes.set_xlim(0, 1)
     axes.set_xlabel("share of reveals")
@@ -186,8 +189,7 @@ def _points(
 ) -> None:
     """Markers with their intervals; the value is vertical where ``upright``, else horizontal."""
     places, values = [place for place, _ in points], [row.value for _, row in points]
-    low, high = np.array([row.interval for _, row in points]).reshape(-1, 2).T
-    errors = np.nan_to_num(np.maximum([values - low, high - np.array(values)], 0.0))
+    errors = bars([row for _, row in points], least=0.0 if upright else -1.0, most=1.0)
     x, y = (places, values) if upright else (values, places)
     axes.errorbar(
         x, y, yerr=errors if upright else None, xerr=None if upright else errors, color=one.colour, marker=one.marker,

@@ -43,18 +43,18 @@ def evaluate_rule(expression: Expression, columns: Integer[np.ndarray, "N n"]) -
     return _evaluate(expression, {i: columns[i] for i in scope}, columns.shape[1]).astype(np.uint8)
 
 
-def truth_table(expression: Expression, alphabet: int) -> tuple[tuple[int, ...], UInt8[np.ndarray, "..."]]:
-    """Compile a rule: its scope (k latents, ascending) and its table of shape ``(alphabet,) * k``.
+def truth_table(expression: Expression, latent_alphabet: int) -> tuple[tuple[int, ...], UInt8[np.ndarray, "..."]]:
+    """Compile a rule: its scope (k latents, ascending) and its table of shape ``(latent_alphabet,) * k``.
 
     Raises:
         ValueError: the table would have more than ``MAX_TABLE`` entries.
     Cost: O(t * m**k), t the number of terms.
     """
     scope = scope_of(expression)
-    _check_width(len(scope), alphabet)
-    shape = (alphabet,) * len(scope)
-    cells = alphabet ** len(scope)
-    grid = np.indices(shape, dtype=np.min_scalar_type(alphabet - 1)).reshape(len(scope), cells)
+    _check_width(len(scope), latent_alphabet)
+    shape = (latent_alphabet,) * len(scope)
+    cells = latent_alphabet ** len(scope)
+    grid = np.indices(shape, dtype=np.min_scalar_type(latent_alphabet - 1)).reshape(len(scope), cells)
     return scope, _evaluate(expression, dict(zip(scope, grid, strict=True)), cells).astype(np.uint8).reshape(shape)
 
 
@@ -244,15 +244,17 @@ _OPERATIONS: dict[str, Callable[[Iterable[np.ndarray], int | None], np.ndarray]]
 
 
 def _compile(rules: Sequence[str], latents: Mapping[str, int], alphabet: int) -> Iterator[tuple[Expression, _Compiled]]:
-    for j, rule in enumerate(rules):
+    for number, rule in enumerate(rules, start=1):
         try:
             tree = parse_rule(rule, latents, alphabet)
             yield tree, truth_table(tree, alphabet)
         except RuleSyntaxError as error:
-            raise RuleSyntaxError(f"rule {j} of {len(rules)}: {error.reason}", error.rule, error.position) from None
+            raise RuleSyntaxError(
+                f"rule {number} of {len(rules)}: {error.reason}", error.rule, error.position
+            ) from None
         except ValueError as error:
             shown = rule if len(rule) <= 60 else f"{rule[:60]}..."
-            raise ValueError(f"rule {j} of {len(rules)}, {shown!r}: {error}") from None
+            raise ValueError(f"rule {number} of {len(rules)}, {shown!r}: {error}") from None
 
 
 def _check_width(arity: int, alphabet: int) -> None:
@@ -262,7 +264,7 @@ def _check_width(arity: int, alphabet: int) -> None:
     entries = f"= {alphabet**arity}" if digits < 30 else f"(about 10**{digits:.0f})"
     raise ValueError(
         f"a rule over {arity} latents with {alphabet} values has a table of {alphabet}**{arity} {entries} entries, "
-        f"more than {MAX_TABLE}. Split it into several narrower rules; evaluate_rule evaluates it without a table."
+        f"more than {MAX_TABLE}. Split it into several narrower rules."
     )
 
 

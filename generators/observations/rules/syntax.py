@@ -49,7 +49,16 @@ from generators.observations.rules.tree import (
 _MEANING = {"&": "and", "|": "or", "^": "xor", "~": "not", "->": "implies", "<->": "iff"}
 _NAME = re.compile(r"[^\W\d]\w*")
 _TOKEN = re.compile(r"(?P<word>[^\W\d]\w*)|(?P<number>[0-9]+)|(?P<symbol><->|->|[=!<>]=|[<>&|~^(),])")
-_MISTAKES = {"=": "'=='", "!": "'not' or '~'", "-": "'->' or '<->'"}
+_MISTAKES = {
+    **dict.fromkeys(("=>", "==>", "-->", "⇒", "→"), "'implies' or '->'"),
+    **dict.fromkeys(("<=>", "<==>", "<-->", "⇔", "↔"), "'iff' or '<->'"),
+    **dict.fromkeys(("&&", "\N{LOGICAL AND}"), "'and' or '&'"),
+    **dict.fromkeys(("||", "\N{LOGICAL OR}"), "'or' or '|'"),
+    **dict.fromkeys(("!", "¬"), "'not' or '~'"),
+    **dict.fromkeys(("^^", "⊕"), "'xor' or '^'"),
+    **{"=<": "'<='", "<>": "'!='", "≠": "'!='", "≤": "'<='", "≥": "'>='", "=": "'=='", "-": "'->' or '<->'"},
+}  # signs of other languages, and what is meant here
+_FOREIGN = re.compile("|".join(map(re.escape, sorted(_MISTAKES, key=len, reverse=True))))
 _WINDOW = 36  # characters shown on either side of the place of an error
 
 
@@ -94,13 +103,13 @@ def latent_index(n_latents: int, names: Sequence[str] | None = None) -> dict[str
     return index
 
 
-def parse_rule(text: str, latents: Mapping[str, int], alphabet: int | None = None) -> Expression:
+def parse_rule(text: str, latents: Mapping[str, int], latent_alphabet: int | None = None) -> Expression:
     """The tree of a rule.
 
     Args:
         text: the rule, in the language of this module.
         latents: the index of each latent's name, from :func:`latent_index`.
-        alphabet: values of a latent; integer constants must lie in ``range(alphabet)``. None does not check them.
+        latent_alphabet: integer constants must lie in ``range(latent_alphabet)``. None does not check them.
     Raises:
         RuleSyntaxError: the rule is empty, malformed, nested deeper than ``MAX_DEPTH``, names an unknown latent or
             holds a constant that no latent can take.
@@ -109,7 +118,7 @@ def parse_rule(text: str, latents: Mapping[str, int], alphabet: int | None = Non
         raise TypeError(f"a rule is a text such as 'x0 and not x1'; got {type(text).__name__}.")
     if not text.strip():
         raise RuleSyntaxError("the rule is empty; write for example 'x0 and not x1', or 'true'", text, 0)
-    return _Parser(text, latents, alphabet).whole()
+    return _Parser(text, latents, latent_alphabet).whole()
 
 
 @dataclass(frozen=True)
@@ -133,10 +142,13 @@ def _tokens(text: str) -> Iterator[_Token]:
         if text[position].isspace():
             position += 1
             continue
-        found = _TOKEN.match(text, position)
+        found, foreign = _TOKEN.match(text, position), _FOREIGN.match(text, position)
+        if foreign is not None and (found is None or foreign.end() > found.end()):
+            raise RuleSyntaxError(
+                f"{foreign.group()!r} is no part of a rule; write {_MISTAKES[foreign.group()]}", text, position
+            )
         if found is None:
-            advice = f"; write {_MISTAKES[text[position]]}" if text[position] in _MISTAKES else ""
-            raise RuleSyntaxError(f"{text[position]!r} is no part of a rule{advice}", text, position)
+            raise RuleSyntaxError(f"{text[position]!r} is no part of a rule", text, position)
         yield _Token(str(found.lastgroup), found.group(), position)
         position = found.end()
     yield _Token("end", "", len(text))

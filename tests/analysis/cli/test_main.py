@@ -245,7 +245,7 @@ OUT = ("--out", "{}/new")
         (("generate", *OUT, "--rows", "5", "--shard-rows", "0", *FAMILY), "--shard-rows must be at least 1; got 0"),
         (("generate", *OUT, "--rows", "5", "--sample-seed", "-1", *FAMILY), "--sample-seed must be at least 0; got -1"),
         (("generate", *OUT, "--rows", "5", "nae-sat", "--n-latents", "2"), "arity k = 3"),
-        (("generate", *OUT, "--rows", "5", "nae-sat", "--alphabet", "1"), "alphabet 1"),
+        (("generate", *OUT, "--rows", "5", "nae-sat", "--latent-alphabet", "1"), "--latent-alphabet >= 2; got arity 3"),
         (("generate", *OUT, "--rows", "5", "sparse-parity", "--noise", "1.5"), "1.5"),
         (("generate", *OUT, "--rows", "5", "from-file", "--path", "{}/none.json"), "none.json"),
         (("generate", *OUT, "--rows", "5", "from-file", "--path", "{}/bad.json"), "bad.json is not valid JSON"),
@@ -255,7 +255,7 @@ OUT = ("--out", "{}/new")
         (("train", *OUT, "--layers", "0", *FAMILY), "got 0"),
         (("train", *OUT, "--heads", "7", *FAMILY), "7"),
         (("train", *OUT, "--train-rows", "0", *FAMILY), "--train-rows must be at least 1; got 0"),
-        (("train", *OUT, "--learning-rate", "-1", *FAMILY), "-1"),
+        (("train", *OUT, "--learning-rate", "-1", *FAMILY), "--learning-rate must be positive and finite; got -1"),
         (("train", *OUT, "--sample-seed", "-2", *FAMILY), "--sample-seed must be at least 0; got -2"),
         (("train", *OUT, "--device", "abacus", *FAMILY), "--device abacus cannot be used"),
         (("evaluate", "--model", "{}/nothing"), "nothing holds no distribution.json"),
@@ -286,7 +286,7 @@ def test_a_bad_rule_is_shown_with_a_caret(tmp_path, capsys):
     rules = ("rules", "--n-latents", 3, "--rules", "x0 or x1", "x0 and and x2")
     assert run("generate", "--out", tmp_path / "new", "--rows", 5, *rules) == 2
     first, rule, caret = capsys.readouterr().err.splitlines()
-    assert first.startswith("lo-theory: rule 1 of 2: ")
+    assert first.startswith("lo-theory: rule 2 of 2: ")
     assert rule.strip() == "x0 and and x2"
     assert rule[caret.index("^") :] == "and x2"
     assert not (tmp_path / "new").exists()
@@ -364,6 +364,19 @@ def test_a_bar_is_shown_on_a_terminal_only(tmp_path, monkeypatch, capsys):
     bar = capsys.readouterr().err
     assert "50.0/50.0" in bar
     assert "row/s" in bar
+    assert re.search(r"\[\d\d:\d\d<\d\d:\d\d", bar)  # time spent and time left
+
+
+@pytest.mark.parametrize("words", [("generate", "--rows", 50), ("train", "--steps", 2, *NETWORK)])
+def test_quiet_leaves_the_result_and_no_bar(words, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    assert run(words[0], "--out", tmp_path / "a", *words[1:], *FAMILY) == 0
+    shown = capsys.readouterr()
+    assert run(words[0], "--out", tmp_path / "b", *words[1:], "--quiet", *FAMILY) == 0
+    quiet = capsys.readouterr()
+    assert "%" in shown.err
+    assert quiet.err == ""
+    assert quiet.out == shown.out.replace(str(tmp_path / "a"), str(tmp_path / "b"))
 
 
 def test_an_interrupted_training_goes_on(tmp_path):

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import re
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
 
 import pytest
+import torch
 
 import analysis.figures
 from analysis.cli.main import main
 from analysis.cli.reproduce import Name, experiment
 from analysis.figures.audit.plans import plans
-from analysis.lab.experiment import Experiment, ScaleName
+from analysis.lab.experiment import Experiment, ScaleName, run_units
+from analysis.lab.rows import Row, Subject
+from lo_theory.estimate import Estimate
 
 FIGURES = Path(analysis.figures.__file__).parent
 
@@ -41,8 +48,58 @@ def test_without_a_directory_a_run_has_one_of_its_own(tmp_path, monkeypatch, cap
         Experiment, "reproduce", lambda self, scale, directory, **options: asked.append((scale, directory, options))
     )
     assert main(["reproduce", "leak", "--scale", "small", "--jobs", "3"]) == 0
-    assert main(["reproduce", "leak", "--out", str(tmp_path)]) == 0
+    assert main(["reproduce", "leak", "--out", str(tmp_path), "--quiet"]) == 0
     assert asked == [
-        ("small", Path("runs/leak-small"), {"jobs": 3, "device": "cpu"}),
-        ("smoke", tmp_path, {"jobs": None, "device": "cpu"}),
+        ("small", Path("runs/leak-small"), {"jobs": 3, "device": "cpu", "quiet": False}),
+        ("smoke", tmp_path, {"jobs": None, "device": "cpu", "quiet": True}),
     ]
+
+
+@dataclass(frozen=True, kw_only=True)
+class CountUnit:
+    """A unit that measures its own number."""
+
+    number: int
+
+    @property
+    def label(self) -> str:
+        return f"number {self.number}"
+
+    def measure(self, directory: Path, device: torch.device) -> Iterator[Row]:
+        about = Subject(distribution=self.label, fingerprint="", model="none")
+        number = Estimate(value=float(self.number), standard_error=0.0, samples=1, method="exact")
+        yield about.row("count", "number", number)
+
+
+UNITS = [CountUnit(number=number) for number in range(3)]
+
+
+def test_a_finished_unit_is_kept_and_says_so(tmp_path, capsys):
+    run_units(UNITS[1:2], tmp_path, name="counts", jobs=1)
+    assert capsys.readouterr().out == "  1/1 number 1: 1 rows, 0 s\n"
+    first = run_units(UNITS, tmp_path, name="counts", jobs=1)
+    said = capsys.readouterr()
+    assert said.out.splitlines() == [
+        "  1/3 number 1: 1 rows, kept",
+        "  2/3 number 0: 1 rows, 0 s",
+        "  3/3 number 2: 1 rows, 0 s",
+    ]
+    assert said.err == ""
+    assert run_units(UNITS, tmp_path, name="counts", jobs=1) == first
+    assert all(line.endswith("rows, kept") for line in capsys.readouterr().out.splitlines())
+    assert [row.value for unit in first for row in unit.rows] == [0, 1, 2]
+
+
+def test_quiet_units_say_nothing(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    assert len(run_units(UNITS, tmp_path, name="counts", jobs=1, quiet=True)) == 3
+    assert capsys.readouterr() == ("", "")
+
+
+def test_the_time_left_is_that_of_what_is_not_kept(tmp_path, capsys, monkeypatch):
+    run_units(UNITS[:2], tmp_path, name="counts", jobs=1)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    run_units(UNITS, tmp_path, name="counts", jobs=1)
+    bar = capsys.readouterr().err
+    assert re.search(r"counts: +67%.*2/3 \[\d\d:\d\d<", bar)  # it starts where two are done
+    assert "counts: 100%" in bar

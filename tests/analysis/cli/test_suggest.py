@@ -11,7 +11,7 @@ import pytest
 import tyro
 
 from analysis.cli.main import Command
-from analysis.cli.suggest import advice, kebab, menu_of
+from analysis.cli.suggest import advice, as_typed, kebab, menu_of
 
 
 def told(line: str) -> list[str]:
@@ -94,6 +94,11 @@ def test_there_are_five_commands():
 
 
 @dataclass(frozen=True)
+class Nothing:
+    pass
+
+
+@dataclass(frozen=True)
 class Inner:
     """Nested options.
 
@@ -157,6 +162,38 @@ def test_every_word_of_an_option_that_takes_many_is_judged(line, lines):
     found = advice(line.split(), ManyChoices)
     assert len(found) == len(lines)
     assert all(re.search(wanted, text) for wanted, text in zip(lines, found, strict=True))
+
+
+@dataclass(frozen=True)
+class NoOption:
+    pass
+
+
+@dataclass(frozen=True)
+class Rates:
+    learning_rate: float = 1.0
+
+
+@dataclass(frozen=True)
+class Outer:
+    train_rows: int = 3
+    rows: int = 4
+    inner: Rates = Rates()
+
+
+@pytest.mark.parametrize(
+    ("message", "typed"),
+    [
+        ("learning_rate must be positive", "--learning-rate must be positive"),
+        ("got train_rows = 0. Lower learning_rate.", "got --train-rows = 0. Lower --learning-rate."),
+        ("its training has learning_rate=1, this one 2", "its training has --learning-rate=1, this one 2"),
+        ("min_ratio and rows are no options", "min_ratio and rows are no options"),
+        ("/data/train_rows/train_rows.npy: my_train_rows", "/data/train_rows/train_rows.npy: my_train_rows"),
+    ],
+)
+def test_arguments_are_spelled_as_options(message, typed):
+    assert as_typed(message, Outer()) == typed
+    assert as_typed(message, NoOption()) == message
 
 
 def test_menus_are_read_off_the_types():

@@ -104,6 +104,41 @@ def test_every_rule_gives_every_verdict(judgement, verdict):
     assert judgement.verdict == verdict
 
 
+@pytest.mark.parametrize("sign", [1, -1])
+def test_bands_lie_alike_on_both_sides(sign):
+    """An equality, a bound and an interval have an open band on either side, between what holds and what fails."""
+
+    def judged(distance, **more):
+        return equals(drawn(1.0 + sign * distance, 0.01, 10**6), 1.0, claim_error=0.0, resolution=0.1, **more).verdict
+
+    assert [judged(x) for x in (0.0, 0.0257, 0.0259, 0.0328, 0.0330)] == ["holds", "holds", "open", "open", "fails"]
+    beyond, short = (above, below) if sign > 0 else (below, above)
+    for distance, said in ((0.0197, "holds"), (0.0195, "open"), (-0.0195, "open"), (-0.0197, "fails")):
+        far = drawn(sign * distance, 0.01, 10**6)
+        assert beyond(far, 0.0).verdict == said
+        assert short(far, 0.0).verdict == {"holds": "fails", "fails": "holds"}.get(said, said)
+    claimed, width, slack = (0.0, 1.0) if sign > 0 else (-1.0, 0.0), 0.125, 0.0625  # sums of halves: the edge is exact
+    for gap, said in ((-0.125, "holds"), (0.0, "holds"), (0.03125, "open"), (slack, "open"), (0.09375, "fails")):
+        low = 1.0 + gap if sign > 0 else -1.0 - gap - width
+        assert meets((low, low + width), claimed, slack=slack).verdict == said
+
+
+@pytest.mark.parametrize(
+    ("slope", "verdict"),
+    [
+        (0.049, "holds"),
+        (-0.049, "holds"),
+        (0.051, "open"),
+        (-0.051, "open"),
+        (0.49, "open"),
+        (0.51, "fails"),
+        (-0.51, "fails"),
+    ],
+)
+def test_a_constant_has_a_flat_logarithm_either_way(slope, verdict):
+    assert steady([10.0, 100.0], [0.3, 0.3 * 10**slope]).verdict == verdict
+
+
 def test_a_claim_of_several_numbers_is_as_good_as_its_worst():
     holds, fails, unknown = (Judgement(verdict, "", "") for verdict in ("holds", "fails", "open"))
     assert all_of([holds, holds]).verdict == "holds"
@@ -222,7 +257,7 @@ def test_the_experiment_writes_verdicts_and_a_coloured_report(tmp_path, monkeypa
 
 def test_numbers_are_shown_with_their_errors(tmp_path):
     claim = Claim(
-        name="a", text="b", source="paper, c", tag="paper", experiment=COMPUTED, falsified_by="d",
+        name="a", text="b", source="paper, c", tag="paper", experiment=COMPUTED, falsified_by="d", kind="measured",
         judge=lambda _: Measured("q", drawn(1.23456, 0.0123), identical(0.0, 0.0)),
     )  # fmt: skip
     finding = settle(claim, Evidence({}))

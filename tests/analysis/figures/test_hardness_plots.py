@@ -8,8 +8,9 @@ from dataclasses import replace
 import matplotlib
 import numpy as np
 import pytest
+from matplotlib.axes import Axes
+from matplotlib.collections import PolyCollection, QuadMesh
 from matplotlib.figure import Figure
-from matplotlib.image import AxesImage
 
 from analysis.figures.hardness.plot_likelihood_gap import draw_likelihood_gap
 from analysis.figures.hardness.plot_order_accuracy import draw_order_accuracy
@@ -61,10 +62,16 @@ def order_rows(margin: float = 0.98, half: float = 0.01) -> Rows:
     )  # fmt: skip
 
 
+def cells(axes: Axes) -> np.ndarray:
+    """The numbers of a map."""
+    mesh = next(child for child in axes.get_children() if isinstance(child, QuadMesh))
+    return np.asarray(mesh.get_array()).reshape(len(np.asarray(mesh.get_coordinates())) - 1, -1)
+
+
 def texts(figure: Figure) -> str:
     artists = [
         t.get_text() for axes in figure.axes for t in [*axes.texts, axes.title, axes.xaxis.label, axes.yaxis.label]
-    ]
+    ] + [axes.get_title("left") for axes in figure.axes]
     return "\n".join([*artists, *(text.get_text() for legend in figure.legends for text in legend.get_texts())])
 
 
@@ -94,9 +101,9 @@ def test_drawing_leaves_the_settings_of_the_caller_alone(tmp_path):
 
 def test_the_map_puts_latents_first_and_each_cell_in_its_place():
     figure = draw_task_error(task_rows())
-    image = next(child for child in figure.axes[0].get_children() if isinstance(child, AxesImage))
-    grid = np.asarray(image.get_array())
-    assert grid.shape == (3, 5)
+    latents, observations = (cells(axes) for axes in figure.axes[:2])
+    assert (latents.shape, observations.shape) == ((3, 2), (3, 3))
+    grid = np.hstack([latents, observations])
     assert grid[0] == pytest.approx([0.40, 0.43, 0.11, 0.12, 0.14])  # positions 0, 3 | 1, 2, 4
     assert "2 latents" in texts(figure)
     assert "3 observations" in texts(figure)
@@ -105,8 +112,23 @@ def test_the_map_puts_latents_first_and_each_cell_in_its_place():
 def test_the_task_error_figure_averages_seeds():
     rows = Rows(task_rows(latent=0.4) + task_rows(latent=0.6, seed=1))
     figure = draw_task_error(rows.where(model="mdm"))
-    image = next(child for child in figure.axes[0].get_children() if isinstance(child, AxesImage))
-    assert np.asarray(image.get_array())[0, 0] == pytest.approx(0.5)
+    assert cells(figure.axes[0])[0, 0] == pytest.approx(0.5)
+
+
+def test_the_maps_say_the_mean_of_each_role_and_share_one_scale():
+    figure = draw_task_error(task_rows(latent=0.4, observation=0.1))
+    maps = [next(c for c in axes.collections if isinstance(c, QuadMesh)) for axes in figure.axes[:2]]
+    assert maps[0].norm is maps[1].norm
+    for words in ("2 latents\nmean 0.4000", "3 observations\nmean 0.1000"):
+        assert words in texts(figure)
+
+
+def test_an_error_that_cannot_be_negative_has_no_interval_below_zero():
+    figure = draw_task_error(task_rows(latent=0.1, error=0.4))
+    bands = [band for axes in figure.axes for band in axes.collections if isinstance(band, PolyCollection)]
+    lowest = min(np.asarray(path.vertices)[:, 1].min() for band in bands for path in band.get_paths())
+    assert len(bands) == 4
+    assert lowest == 0.0
 
 
 @pytest.mark.parametrize(
@@ -167,7 +189,7 @@ def test_an_infinite_gap_is_said_in_words():
 def test_the_order_figure_names_its_lines_and_says_when_rules_are_not_separated():
     naive = {"NAE-3": NaiveLines(0.75, 0.625)}
     clear = texts(draw_order_accuracy(order_rows(), naive=naive))
-    for words in ("commoner value, 75.0%", "marginal draws, 62.5%", "mdm, margin", "control"):
+    for words in ("commoner value, 75.0%", "the paper's Table 1", "marginal draws, 62.5%", "mdm, margin", "control"):
         assert words in clear
     assert "margin 98.0%, vanilla 86.0%" in clear
     assert "not separated" not in clear

@@ -26,7 +26,7 @@ def test_the_thresholds_are_those_of_closed_form():
     satisfied, both = (thresholds()[PANELS[shown]] for shown in ("satisfied", "both"))
     assert satisfied["KS"] == pytest.approx(32.0)
     assert both["KS"] == pytest.approx(4.0)
-    assert paper_degree(satisfied["KS"], 3) / 3 == pytest.approx(64.0)
+    assert paper_degree(satisfied["KS"], arity=3) / 3 == pytest.approx(64.0)
     assert satisfied["KS"] > satisfied["first moment"]  # a proven gap between possible and reached by the linearised BP
     assert both["KS"] < both["first moment"]
 

@@ -62,4 +62,4 @@ def test_from_nothing_to_the_report_and_nothing_twice(tmp_path):
 def test_a_figure_needs_rows_of_its_model(control):
     with pytest.raises(ValueError, match="no agreement of a model 'mdm'"):
         draw_table1(control)
-    assert len(draw_table1(control, model=CONTROL).axes) == 3
+    assert len(draw_table1(control, model=CONTROL).axes) == 4

@@ -3,15 +3,31 @@
 from __future__ import annotations
 
 import base64
+import csv
 import math
+from dataclasses import replace
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 
-from analysis.lab.report import Account, Check, FigureItem, Report, Section, TableItem, cell, render, show, write_report
+from analysis.lab.report import (
+    Account,
+    Check,
+    FigureItem,
+    Report,
+    Section,
+    TableItem,
+    bounds,
+    cell,
+    render,
+    show,
+    write_report,
+)
 from analysis.lab.rows import Row, Rows
 from analysis.lab.store import StoredUnit
 
+RESULTS = Path(__file__).parents[3] / "results"
 VOID = {"meta", "img", "br", "hr"}
 PROVENANCE = {
     "date": "2026-01-01T00:00:00+00:00", "commit": "abc", "dirty": False, "versions": {"python": "3.11.7", "numpy":
@@ -89,7 +105,7 @@ def test_the_page_is_well_formed_and_holds_everything(figure, tmp_path):
     assert path.read_text().startswith("<!DOCTYPE html>")
     for words in (
         "Hardness <of> ordering", "One & two.", "Order accuracy", "A caption.", "93.76%", "Small networks only.",
-        "1 finished units. The whole run took 8.2 minutes.", "python 3.11.7, numpy 2.0", "mdm, seed 0: 1 rows", "steps",
+        "1 finished units. The whole run took 8.2 minutes.", "python 3.11.7, numpy 2.0", "mdm, seed 0: 1 row", "steps",
     ):  # fmt: skip
         assert words in page.text
     assert ("html", "lang", "en") in page.attributes
@@ -102,7 +118,7 @@ def test_the_page_needs_nothing_beside_itself(figure):
     page = Page(text)
     assert {"script", "link", "iframe"}.isdisjoint(page.tags)
     sources = [value for _, name, value in page.attributes if name in {"src", "href"}]
-    (source,) = sources
+    (source,) = [value for value in sources if not value.startswith("#")]  # the others lead to places in the page
     kind, _, data = source.partition(";base64,")
     assert kind == "data:image/svg+xml"
     assert base64.b64decode(data) == figure.read_bytes()
@@ -144,6 +160,84 @@ def test_bad_input_is_named_and_the_previous_report_kept(figure, tmp_path):
         TableItem(caption="t", header=["a", "b"], rows=[["1", "2"], ["3"]])
 
 
+def test_the_headline_figure_comes_first_and_only_once(figure, tmp_path):
+    other = tmp_path / "other.svg"
+    other.write_text("<svg xmlns='http://www.w3.org/2000/svg' width='72pt' height='36pt'/>".replace("'", '"'))
+    first, second = (FigureItem(path=path, caption=path.name, alt=path.name) for path in (figure, other))
+    sections = [Section(title="One", figures=[first]), Section(title="Two", paragraphs=["t"], figures=[second])]
+
+    def page(**changes):
+        return Page(render(report(figure, sections=sections, **changes), account()))
+
+    by_default, chosen = page(), page(headline=second)
+    for found, top in ((by_default, first), (chosen, second)):
+        alts = [value for tag, name, value in found.attributes if name == "alt"]
+        assert alts[0] == top.alt
+        assert sorted(alts) == ["figure.svg", "other.svg"]
+        text = found.text
+        assert text.index("One & two.") < text.index(top.caption) < text.index("1 expectation was not met.")
+        assert text.index("1 expectation was not met.") < text.index("Expectations")
+    assert "One" not in by_default.text.replace("One & two.", "")  # nothing else was in that section
+    assert "One" in chosen.text.replace("One & two.", "")
+    assert ("img", "width", "96") in by_default.attributes  # 72 points
+    assert ("img", "height", "48") in by_default.attributes
+
+
+def test_contents_lead_to_every_section(figure):
+    twice = [Section(title="A, b", paragraphs=["x"]), Section(title="A b", paragraphs=["y"])]
+    page = Page(render(report(figure, sections=twice), account()))
+    links = [value for tag, name, value in page.attributes if (tag, name) == ("a", "href")]
+    assert links == ["#expectations", "#a-b", "#a-b-2", "#what-is-not-shown", "#what-was-run"]
+    assert [f"#{value}" for tag, name, value in page.attributes if (tag, name) == ("section", "id")] == links
+
+
+def test_names_for_people_stand_in_cells_and_units(figure):
+    table = TableItem(caption="c", header=["mdm"], rows=[["mdm"], ["an mdm"]])
+    said = report(figure, sections=[Section(title="s", tables=[table])], names={"mdm": "masked diffusion model"})
+    page = Page(render(said, account(unit())))
+    assert page.text.count("masked diffusion model") == 3
+    assert "an mdm" in page.text
+
+
+@pytest.mark.parametrize(
+    ("metric", "shown"),
+    [
+        ("kl_nats", "0.50 [0.00, 1.30]"),
+        ("guesses_per_board", "0.50 [0.00, 1.30]"),
+        ("refused_share", "0.50 [0.00, 1.00]"),
+        ("whole_sequence_agreement", "0.50 [0.00, 1.00]"),
+        ("overlap", "0.50 [-0.10, 1.00]"),
+        ("free_entropy_nats", "0.50 [-0.10, 1.30]"),
+        ("loss_minus_log_loss_nats", "0.50 [-0.10, 1.30]"),
+        ("early_guesses_beyond_prediction", "0.50 [-0.10, 1.30]"),
+        ("magnetisation", "0.50 [-0.10, 1.30]"),
+    ],
+)
+def test_intervals_end_where_the_true_value_must(metric, shown):
+    row = replace(unit().rows[0], metric=metric, value=0.5, low=-0.1, high=1.3)
+    assert show(row, 2) == shown
+    assert show(replace(row, metric="kl_nats", value=-0.05), 2) == "-0.05 [-0.10, 1.30]"
+
+
+def test_no_recorded_value_is_beyond_the_bounds_of_its_name():
+    """But for rounding; the rule is by the words of a name, and the recorded rows know every name."""
+    ends: dict[str, tuple[float, float]] = {}
+    for path in sorted(RESULTS.glob("*/*.csv")):
+        with path.open(newline="", encoding="utf-8") as file:
+            lines = csv.reader(file)
+            header = next(lines)
+            if {"metric", "value"} <= set(header):
+                metric, value = header.index("metric"), header.index("value")
+                for line in lines:
+                    name, number = line[metric], float(line[value])
+                    low, high = ends.get(name, (number, number))
+                    ends[name] = min(low, number), max(high, number)
+    known = {name: bounds(name) for name in ends if bounds(name) != (-math.inf, math.inf)}
+    assert len(known) > 40
+    beyond = [n for n, (least, most) in known.items() if ends[n][0] < least - 1e-9 or ends[n][1] > most + 1e-9]
+    assert not beyond
+
+
 def test_a_number_is_shown_with_its_interval():
     row = unit().rows[0]
     assert show(row, digits=2) == "0.10 [0.08, 0.12]"
@@ -167,7 +261,9 @@ def test_whatever_a_report_says_is_text_and_never_markup(figure):
     assert "<script" not in text
     page = Page(text)
     assert ("img", "alt", words) in page.attributes
-    assert page.text.count(words) == 18  # title and heading, summary, three of a check twice, section, table, ...
+    assert (
+        page.text.count(words) == 19
+    )  # title and heading, summary, three of a check twice, section, contents, table, ...
 
 
 def test_marked_cells_are_coloured_and_others_are_not():

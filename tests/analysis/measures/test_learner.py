@@ -20,6 +20,7 @@ from analysis.measures.learner import (
     order_of,
     pi_learner,
     read_learner,
+    spoken_learners,
     train_unit,
 )
 from analysis.measures.setting import DISTRIBUTIONS, SCALES, Setting
@@ -56,6 +57,17 @@ class TestNames:
     @pytest.mark.parametrize("name", ["", "arm", "pi uniform", "pi uniform 0 ", "pi natural 0", "mdm 0", "net"])
     def test_of_nobody_are_none(self, name):
         assert read_learner(name) is None
+
+    def test_are_words_for_people_on_a_page(self):
+        models = ["mdm", "exact posterior", "arm natural", "arm reversed", "pi closer 0", "pi uniform 1", "nobody"]
+        assert spoken_learners(models) == {
+            "mdm": "MDM",
+            "exact posterior": "exact posterior",
+            "arm natural": "ARM, natural order",
+            "arm reversed": "ARM, reversed order",
+            "pi closer 0": "pi-learner, closer to the natural order, permutation 0",
+            "pi uniform 1": "pi-learner, uniform order, permutation 1",
+        }
 
 
 class TestOrders:

@@ -20,7 +20,7 @@ from lo_theory.orders import reverse
 from lo_theory.posteriors.enumeration import EnumeratedPosterior
 
 SCOPES = np.array([[0, 1, 2], [1, 2, 3], [0, 2, 3]])
-NOISY = LODistribution(np.array([0.3, 0.7]), 4, (Noisy(Predicate(nae(3), SCOPES), 0.1),))
+NOISY = LODistribution(np.array([0.3, 0.7]), 4, (Noisy(Predicate(nae(arity=3), SCOPES), 0.1),))
 ABOUT = Subject(distribution="noisy NAE-3", fingerprint=NOISY.fingerprint, model="m", seed=0)
 ROWS = NOISY.rows(7, 0, 200)
 

@@ -22,7 +22,7 @@ from lo_theory.samplers.menu import paper_rules
 
 SCOPES = np.array([[0, 1, 2], [1, 2, 3], [0, 2, 3], [3, 1, 0]])
 FAIR = np.array([0.5, 0.5])
-NAE = LODistribution(FAIR, 4, (Predicate(nae(3), SCOPES),))
+NAE = LODistribution(FAIR, 4, (Predicate(nae(arity=3), SCOPES),))
 ABOUT = Subject(distribution="NAE-3", fingerprint=NAE.fingerprint, model="m", seed=0)
 
 
@@ -69,7 +69,7 @@ def test_the_naive_lines_are_those_of_the_paper():
 
 def test_the_naive_lines_of_a_biased_prior_and_a_noisy_channel():
     prior = np.array([0.2, 0.8])
-    one = LODistribution(prior, 4, (Noisy(Predicate(parity(3), SCOPES), 0.1),))
+    one = LODistribution(prior, 4, (Noisy(Predicate(parity(arity=3), SCOPES), 0.1),))
     odd = 0.8**3 + 3 * 0.8 * 0.2**2
     emitted = 0.9 * odd + 0.1 * (1 - odd)
     assert naive_lines(one).commoner_value == pytest.approx(max(odd, 1 - odd))

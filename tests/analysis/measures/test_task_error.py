@@ -32,7 +32,9 @@ from lo_theory.denoisers.oracle import PosteriorDenoiser
 from lo_theory.posteriors.enumeration import EnumeratedPosterior
 
 SCOPES = np.array([[0, 1, 2], [1, 2, 3], [0, 2, 3]])
-DISTRIBUTION = LODistribution(np.array([0.5, 0.5]), 4, (Predicate(nae(3), SCOPES),), np.array([6, 0, 5, 2, 1, 3, 4]))
+DISTRIBUTION = LODistribution(
+    np.array([0.5, 0.5]), 4, (Predicate(nae(arity=3), SCOPES),), np.array([6, 0, 5, 2, 1, 3, 4])
+)
 POSTERIOR = EnumeratedPosterior(DISTRIBUTION)
 ABOUT = Subject(distribution="NAE-3", fingerprint=DISTRIBUTION.fingerprint, model="m", seed=0)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from analysis.figures.audit.claim import COMPUTED, Claim, Evidence, Judge, Measured, estimate, exact, mean, one
+from analysis.figures.audit.claim import COMPUTED, Claim, Evidence, Judge, Kind, Measured, estimate, exact, mean, one
 from analysis.figures.audit.measurements.exact import ALWAYS_ONE
 from analysis.figures.audit.measurements.loss import BOUND
 from analysis.figures.audit.measurements.loss import EXPERIMENT as LOSS
@@ -23,7 +23,7 @@ def _identical(evidence: Evidence) -> Measured:
 
 
 def _rounds(evidence: Evidence) -> Measured:
-    value = first_moment_degree(Ensemble.from_table(named.nae(3), shown="satisfied"))
+    value = first_moment_degree(Ensemble.from_table(named.nae(arity=3), shown="satisfied"))
     return Measured("D_1st of NAE-3, satisfied", exact(value), rounds_to(value, "7.24"))
 
 
@@ -38,7 +38,7 @@ def _above(evidence: Evidence) -> Measured:
 
 
 def _meets(evidence: Evidence) -> Measured:
-    value = kesten_stigum_degree(Ensemble.from_table(named.t_in_k(2, 4)))
+    value = kesten_stigum_degree(Ensemble.from_table(named.t_in_k(2, arity=4)))
     return Measured("D_KS", exact(value), meets((value, value), (5.2, 5.4), slack=0.1))
 
 
@@ -52,10 +52,14 @@ def _bound(evidence: Evidence) -> Measured:
     return Measured("loss minus -E log p", exact(row.value), identical(row.value, 0.0))
 
 
+_KINDS: dict[str, Kind] = {OWN: "arithmetic", COMPUTED: "arithmetic", OVERLAPS: "measured", WINDOWS: "arithmetic"}
+
+
 def _control(name: str, text: str, experiment: str, judge: Judge) -> Claim:
     return Claim(
-        name=name, text=text, source="control", tag="own", experiment=experiment, falsified_by="the truth", judge=judge
-    )
+        name=name, text=text, source="control", tag="own", experiment=experiment, falsified_by="the truth", judge=judge,
+        kind=_KINDS.get(experiment, "theorem"),
+    )  # fmt: skip
 
 
 CONTROLS: tuple[Claim, ...] = (

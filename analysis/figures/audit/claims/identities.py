@@ -239,19 +239,19 @@ IDENTITY_CLAIMS: tuple[Claim, ...] = (
         name="I1",
         text="Along every order the exact conditionals of every sequence cost N log m (-log prior; noise added).",
         source="theory notes, I1", tag="C", experiment=ORDERS,
-        falsified_by="one order of one sequence off by 1e-9 nats", judge=_order_identity,
+        falsified_by="one order of one sequence off by 1e-9 nats", kind="theorem", judge=_order_identity,
     ),
     Claim(
         name="I2", text="The loss is the entropy plus the divergences of all subproblems.", source="theory notes, I2",
         tag="D",
-        experiment=LOSS, falsified_by="a random learner with another difference", judge=_divergence,
+        experiment=LOSS, falsified_by="a random learner with another difference", kind="theorem", judge=_divergence,
     ),
     *(
         Claim(
             name=f"I3, area, {name}", text=f"{name}: the area between the losses is phi(D_KS).",
             source="theory notes, I3", tag="D",
             experiment=GAP, conjectural=True, falsified_by="two sides that differ by more than errors and O(1/N)",
-            judge=_area_is_free_entropy(name),
+            kind="measured", judge=_area_is_free_entropy(name),
         )
         for name in CLAIMED
     ),
@@ -259,42 +259,44 @@ IDENTITY_CLAIMS: tuple[Claim, ...] = (
         Claim(
             name=f"I3, value, {name}", text=f"{name}: phi(D_KS) = {claimed:g} nats per latent.",
             source="theory notes, I3", tag="C",
-            experiment=GAP, falsified_by="another value", judge=_gap_value(name, claimed),
+            experiment=GAP, falsified_by="another value", kind="measured", judge=_gap_value(name, claimed),
         )
         for name, claimed in CLAIMED.items()
     ),
     Claim(
         name="I3, instance", text="2-in-4, instances: the measured area is 0.130 +- 0.03.", source="theory notes, I3",
         tag="C",
-        experiment=GAP, falsified_by="another area", judge=_measured_area,
+        experiment=GAP, falsified_by="another area", kind="measured", judge=_measured_area,
     ),
     Claim(
         name="I4, share drawn", text="Drawn masks fall into the window as often as the exact law says.",
         source="theory notes, I4",
-        tag="D", experiment=WINDOW, falsified_by="a design in which they do not", judge=_drawn_is_exact(SHARE),
+        tag="D", experiment=WINDOW, falsified_by="a design in which they do not",
+        kind="measured", judge=_drawn_is_exact(SHARE),
     ),
     Claim(
         name="I4, steps drawn", text="Random orders take as many steps in the window as the exact law says.",
         source="theory notes, I4",
-        tag="D", experiment=WINDOW, falsified_by="a design in which they do not", judge=_drawn_is_exact(STEPS),
+        tag="D", experiment=WINDOW, falsified_by="a design in which they do not",
+        kind="measured", judge=_drawn_is_exact(STEPS),
     ),
     Claim(
         name="I4, share formula", text="w = (c_KS - c_cond) N / P.", source="theory notes, I4", tag="D",
         experiment=win.EXPERIMENT,
-        falsified_by="an exact law that differs at N = 10,000", judge=_limit_ratio(win.SHARE),
+        falsified_by="an exact law that differs at N = 10,000", kind="arithmetic", judge=_limit_ratio(win.SHARE),
     ),
     Claim(
         name="I4, steps formula", text="Reverse steps in the window: N (c_KS - c_cond)(1 + N / P).",
         source="theory notes, I4", tag="D",
         experiment=win.EXPERIMENT, falsified_by="an exact law that differs at N = 10,000",
-        judge=_limit_ratio(win.STEPS),
+        kind="arithmetic", repeats="I4, share formula", judge=_limit_ratio(win.STEPS),
     ),
     *(
         Claim(
             name=f"I4, no latent revealed, P = N^{power}",
             text=f"P = N^{power}: the chance that no latent is revealed is {said}.",
             source="theory notes, I4", tag="D", experiment=win.EXPERIMENT, falsified_by="another exact probability",
-            judge=_silent(power, value),
+            kind="arithmetic", judge=_silent(power, value),
         )
         for power, said, value in ((2, "e^(-c)", math.exp(-1)), (3, "nearly 1", 1.0))
     ),
@@ -303,7 +305,7 @@ IDENTITY_CLAIMS: tuple[Claim, ...] = (
             name=f"I5, {share:g} revealed",
             text=f"2-in-4, {share:g} of the latents revealed: two starts differ at {noted[0]:g} to {noted[1]:g}.",
             source="theory notes, I5", tag="C", experiment=REVEALED, falsified_by="an end of the interval elsewhere",
-            judge=_coexistence(share, noted),
+            kind="measured", judge=_coexistence(share, noted),
         )
         for share, noted in NOTED_COEXISTENCE.items()
     ),
@@ -311,24 +313,25 @@ IDENTITY_CLAIMS: tuple[Claim, ...] = (
         name="I5, P / N", text="A sparse design needs P / N of about 5 to meet any point of coexistence.",
         source="theory notes, I5",
         tag="C", experiment=REVEALED,
-        falsified_by="coexistence on the path of a much smaller ratio, or on none below 6.5", judge=_needed_ratio,
+        falsified_by="coexistence on the path of a much smaller ratio, or on none below 6.5",
+        kind="measured", judge=_needed_ratio,
     ),
     Claim(
         name="I6, mean", text="A budget of 2^b candidates costs a bit per token until b latents are hidden.",
         source="theory notes, I6",
-        tag="D", experiment=OWN, falsified_by="another mean excess", judge=_budget_mean,
+        tag="D", experiment=OWN, falsified_by="another mean excess", kind="measured", judge=_budget_mean,
     ),
     Claim(
         name="I6, formula", text="The excess is about P - b (N + P) / N bits.", source="theory notes, I6", tag="D",
         experiment=OWN,
-        falsified_by="an exact mean that does not approach it", judge=_budget_formula,
+        falsified_by="an exact mean that does not approach it", kind="arithmetic", judge=_budget_formula,
     ),
     *(
         Claim(
             name=f"I7, {word}, c = {per_latent:g}",
             text=f"2-in-4, N = 16, c = {per_latent:g}: {said} of a fresh observation = {claimed:g}.",
             source="theory notes, I7", tag="C", experiment=OWN, falsified_by="another mean over instances",
-            judge=_small(per_latent, metric, claimed),
+            kind="measured", judge=_small(per_latent, metric, claimed),
         )
         for per_latent, pair in NOTED_SMALL.items()
         for word, said, metric, claimed in (
@@ -339,7 +342,7 @@ IDENTITY_CLAIMS: tuple[Claim, ...] = (
     *(
         Claim(
             name=f"cost of {subject}", text=text, source="theory notes, sec. 4", tag="C", experiment=INVERSION,
-            falsified_by="another growth per latent", judge=_growth(subject),
+            falsified_by="another growth per latent", kind="measured", judge=_growth(subject),
         )
         for subject, text in (
             ("hash", "Searching a hash doubles in cost per hidden latent."),

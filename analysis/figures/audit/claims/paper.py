@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 
 from analysis.figures.audit.claim import COMPUTED, Claim, Evidence, Judge, Measured, estimate, exact, mean, one
+from analysis.figures.audit.claims.jump import KEPT, kept_without_evidence
 from analysis.figures.audit.measurements import exact as ex
 from analysis.figures.audit.measurements import windows as win
 from analysis.figures.audit.measurements.loss import BOUND, FORMS, PRINTED_RATIO, SCHEDULES
@@ -17,15 +18,14 @@ from analysis.figures.audit.plans import OVERLAPS
 from analysis.figures.audit.verdicts import Judgement, above, all_of, below, equals, identical, rounds_to, steady
 from analysis.figures.leak.units import EXPERIMENT_NAME as LEAK
 from analysis.measures.task_error import latent_excess
-from analysis.planted.curve import OVERLAP, PHI
+from analysis.planted.curve import OVERLAP
 from generators.observations import named_tables as named
 from lo_theory.estimate import Estimate
 from lo_theory.phases.ensemble import Ensemble
 from lo_theory.phases.thresholds import kesten_stigum_degree, paper_degree
 
 WINDOWS = win.EXPERIMENT
-FOUND, KEPT, LOST = 0.9, 0.8, 0.7  # overlaps that count as found, as kept by the planted start, and as not found
-_FINITE_SIZE = 0.003  # nats: corrections of order 1 / N to free entropies of instances
+FOUND, LOST = 0.9, 0.7  # overlaps that count as found and as not found
 
 
 def _printed_sign(evidence: Evidence) -> Measured:
@@ -78,7 +78,7 @@ def _factor(table_arity: int, alphabet: int, quoted: float, shown_name: str) -> 
     """What the paper quotes, over D_KS in the unit of its own Def. B.9."""
 
     def judge(evidence: Evidence) -> Measured:
-        ensemble = Ensemble.from_table(named.nae(table_arity, alphabet), shown="satisfied")
+        ensemble = Ensemble.from_table(named.nae(arity=table_arity, latent_alphabet=alphabet), shown="satisfied")
         own = kesten_stigum_degree(ensemble) / table_arity
         return Measured(f"D_KS / k of {shown_name} with D = k P / N", exact(own), identical(own, quoted))
 
@@ -87,9 +87,9 @@ def _factor(table_arity: int, alphabet: int, quoted: float, shown_name: str) -> 
 
 def _factorial(evidence: Evidence) -> Measured:
     parts, ratios = [], []
-    for table, quoted in ((named.nae(3, 3), 64.0), (named.not_equal(5), 16.0)):
+    for table, quoted in ((named.nae(arity=3, latent_alphabet=3), 64.0), (named.not_equal(5), 16.0)):
         degree, k = kesten_stigum_degree(Ensemble.from_table(table, shown="satisfied")), table.ndim
-        parts.append(identical(paper_degree(degree, k) / k, quoted))
+        parts.append(identical(paper_degree(degree, arity=k) / k, quoted))
         ratios.append(quoted * k / degree / math.factorial(k))
     return Measured("quoted over k! D_KS", exact(max(ratios), 2), all_of(parts))
 
@@ -100,15 +100,6 @@ def _misplaced(evidence: Evidence) -> Measured:
         mean(evidence, OVERLAPS, distribution="NAE-3, m = 3, satisfied", metric=OVERLAP, degree=36.0, start="random")
     )
     return Measured("overlap from a random start at degree 36", random, above(random, FOUND))
-
-
-def _kept_without_evidence(evidence: Evidence) -> Measured:
-    """If the jump were D_cond, phi would be positive wherever the planted start keeps the latents."""
-    where = {"distribution": "NAE-3, m = 3, satisfied", "degree": 25.4, "start": "planted"}
-    kept, phi = (estimate(mean(evidence, OVERLAPS, metric=metric, **where)) for metric in (OVERLAP, PHI))
-    rule = all_of([above(kept, KEPT), above(phi, -_FINITE_SIZE)])
-    words = f"phi at degree 25.4, past the jump of the planted start (overlap {kept.value:.2f})"
-    return Measured(words, phi, rule, OVERLAPS)
 
 
 def _trivial_latents(evidence: Evidence) -> Measured:
@@ -208,35 +199,36 @@ PAPER_CLAIMS: tuple[Claim, ...] = (
     Claim(
         name="loss sign", text="The loss is the integral of alpha'/(1 - alpha) times the cross-entropy, as printed.",
         source="paper, Sec. 2", tag="paper", experiment=LOSS,
-        falsified_by="a ratio other than +1 to the sum over subproblems", judge=_printed_sign,
+        falsified_by="a ratio other than +1 to the sum over subproblems", kind="theorem", judge=_printed_sign,
     ),
     Claim(
         name="loss sign, corrected", text="The weight is -alpha'/(1 - alpha), for every schedule.",
         source="paper, Sec. 2 (erratum)", tag="own", experiment=LOSS,
-        falsified_by="a ratio other than +1, or one that depends on the schedule", judge=_corrected_sign,
+        falsified_by="a ratio other than +1, or one that depends on the schedule",
+        kind="theorem", repeats="loss sign", judge=_corrected_sign,
     ),
     Claim(
         name="bound", text="The loss is at most -E log p(x), p the likelihood averaged over orders, as printed.",
         source="paper, Prop. 2.1", tag="paper", experiment=LOSS,
-        falsified_by="a learner whose loss exceeds it", judge=_bound(upwards=False),
+        falsified_by="a learner whose loss exceeds it", kind="theorem", judge=_bound(upwards=False),
     ),
     Claim(
         name="bound, corrected", text="The loss is at least -E log p(x) (Jensen).",
         source="paper, Prop. 2.1 (erratum)", tag="own", experiment=LOSS,
-        falsified_by="a learner whose loss is smaller", judge=_bound(upwards=True),
+        falsified_by="a learner whose loss is smaller", kind="theorem", judge=_bound(upwards=True),
     ),
     Claim(
         name="loss forms",
         text="The loss over time (three schedules), over subsets, over numbers of masks and over all orders are equal.",
         source="paper, Prop. 2.1, App. E.1", tag="paper", experiment=LOSS,
-        falsified_by="a difference above 1e-9 nats for any random learner and row", judge=_forms,
+        falsified_by="a difference above 1e-9 nats for any random learner and row", kind="theorem", judge=_forms,
     ),
     *(
         Claim(
             name=f"Prop. 3.3, zeros {word}, {case}", text=f"{case}, satisfied degree {degree:g}: {text}.",
             source="paper, Prop. 3.3", tag="paper", experiment=LEAK, conjectural=True,
             falsified_by="a random start that finds the latents, or a planted start that loses them",
-            judge=_window_of_instances(case, degree, zeros, claimed_hard=True),
+            kind="measured", judge=_window_of_instances(case, degree, zeros, claimed_hard=True),
         )
         for case, degree in (("NAE-3, m = 3", 28.0), ("5-colouring", 13.5))
         for word, zeros, text in (("hidden", 0.0, _HIDDEN), ("visible", 1.0, _VISIBLE))
@@ -245,13 +237,14 @@ PAPER_CLAIMS: tuple[Claim, ...] = (
         name="Prop. 3.3, any balanced g",
         text="The window is hard for every predicate of Assumption B.11: 3-XOR, degree 6.",
         source="paper, Prop. 3.3", tag="paper", experiment=OWN, conjectural=True,
-        falsified_by="a polynomial algorithm that finds the latents of one such predicate", judge=_solved_by_algebra,
+        falsified_by="a polynomial algorithm that finds the latents of one such predicate",
+        kind="measured", judge=_solved_by_algebra,
     ),
     Claim(
         name="Conj. B.13", text="Between D_cond and D_KS no efficient algorithm reaches the best overlap.",
         source="paper, Conj. B.13", tag="paper", experiment=LEAK, conjectural=True,
         falsified_by="an efficient algorithm (for parities there is one); no experiment can confirm it",
-        judge=_conjecture,
+        kind="theorem", repeats="Prop. 3.3, zeros hidden, NAE-3, m = 3", judge=_conjecture,
     ),
     *(
         Claim(
@@ -259,7 +252,7 @@ PAPER_CLAIMS: tuple[Claim, ...] = (
             text=f"{case}: with constant probability no latent is visible and the visible degree is in the window.",
             source="paper, Prop. 3.3 and its proof", tag="paper", experiment=WINDOWS,
             falsified_by="a probability that vanishes like a power of N",
-            judge=_event(f"{win.PROP_33}, {case}", win.EVENT),
+            kind="arithmetic", judge=_event(f"{win.PROP_33}, {case}", win.EVENT),
         )
         for case in ("NAE-3, m = 3, satisfied", "5-colouring, satisfied")
     ),
@@ -268,32 +261,36 @@ PAPER_CLAIMS: tuple[Claim, ...] = (
             name=f"D_KS quoted, {name}",
             text=f"{name}: D_KS / k = {quoted:g}, D the average degree k P / N of Def. B.9.",
             source="paper, App. B.2, Fig. 4", tag="paper", experiment=COMPUTED,
-            falsified_by="another spectral radius of the Jacobian", judge=_factor(k, m, quoted, name),
+            falsified_by="another spectral radius of the Jacobian",
+            kind="arithmetic", judge=_factor(k, m, quoted, name),
         )
         for name, k, m, quoted in (("NAE-3, m = 3", 3, 3, 64.0), ("5-colouring", 2, 5, 16.0))
     ),
     Claim(
         name="Fig. 4, D_cond", text="The degree at which the planted start jumps (D / k about 50) is D_cond.",
         source="paper, Fig. 4", tag="paper", experiment=OVERLAPS,
-        falsified_by="phi below 0 where the planted start keeps the latents", judge=_kept_without_evidence,
+        falsified_by="phi below 0 where the planted start keeps the latents",
+        kind="measured", judge=kept_without_evidence,
     ),
     Claim(
         name="masked latents, symmetric g",
         text="With all latents masked a masked latent's posterior depends on what is seen.",
         source="paper, Prop. 3.3", tag="paper", experiment=OWN,
-        falsified_by="posteriors equal to the prior: then the subproblem is trivial", judge=_trivial_latents,
+        falsified_by="posteriors equal to the prior: then the subproblem is trivial",
+        kind="theorem", judge=_trivial_latents,
     ),
     Claim(
         name="Prop. B.2, event",
         text="With constant probability all latents are masked and P / (4N) parities are visible.",
         source="paper, Prop. B.2", tag="paper", experiment=WINDOWS,
-        falsified_by="a probability that vanishes like a power of N", judge=_event(win.PROP_B2, win.EVENT),
+        falsified_by="a probability that vanishes like a power of N",
+        kind="arithmetic", judge=_event(win.PROP_B2, win.EVENT),
     ),
     *(
         Claim(
             name=f"Prop. B.2, k = {k}", text=f"k = {k}: there are numbers P between N^2 log N and N^(0.49 k).",
             source="paper, Example B.1 (k any constant)", tag="paper", experiment=WINDOWS,
-            falsified_by="an empty range at some N", judge=_sparse_range(k),
+            falsified_by="an empty range at some N", kind="arithmetic", judge=_sparse_range(k),
         )
         for k in (3, 4, 5)
     ),
@@ -301,44 +298,48 @@ PAPER_CLAIMS: tuple[Claim, ...] = (
         name="Prop. B.5, event",
         text="With constant probability all latents are masked and fewer than c_beta N slabs visible.",
         source="paper, Prop. B.5", tag="paper", experiment=WINDOWS,
-        falsified_by="a probability that vanishes like a power of N", judge=_event(win.PROP_B5, win.EVENT),
+        falsified_by="a probability that vanishes like a power of N",
+        kind="arithmetic", judge=_event(win.PROP_B5, win.EVENT),
     ),
     Claim(
         name="Prop. B.5, interval", text="For every 0 < c < c_beta there are alpha in the displayed interval.",
         source="paper, Prop. B.5", tag="paper", experiment=WINDOWS,
-        falsified_by="an empty interval: c > c_beta / 2", judge=_slab_interval,
+        falsified_by="an empty interval: c > c_beta / 2", kind="arithmetic", judge=_slab_interval,
     ),
     *(
         Claim(
             name=f"latents harder, {name}", text=f"{name}: latents have larger task errors than observations.",
             source="paper, Fig. 2", tag="paper", experiment="task_error",
-            falsified_by="observations with the larger error over training runs", judge=_latents_harder(name),
+            falsified_by="observations with the larger error over training runs",
+            kind="measured", judge=_latents_harder(name),
         )
         for name in ("NAE-SAT", "local hash", "logic rules")
     ),
     Claim(
         name="naive accuracy", text="Naive guessing of NAE observations has 75% accuracy.",
         source="paper, Table 1", tag="paper", experiment=OWN,
-        falsified_by="another share of ones", judge=_naive,
+        falsified_by="another share of ones", kind="arithmetic", judge=_naive,
     ),
     Claim(
         name="naive accuracy, repeated indices",
         text="Were indices of a triple drawn with replacement it would be 71.25% (N = 20).",
-        source="paper, Table 1", tag="own", experiment=OWN, falsified_by="another share", judge=_naive_repeated,
+        source="paper, Table 1", tag="own", experiment=OWN, falsified_by="another share",
+        kind="arithmetic", judge=_naive_repeated,
     ),
     Claim(
         name="naive accuracy, sampled",
         text="Tokens drawn from their marginals agree in 62.5%: the floor of vanilla sampling.",
-        source="paper, Table 1", tag="own", experiment=OWN, falsified_by="another share", judge=_naive_sampled,
+        source="paper, Table 1", tag="own", experiment=OWN, falsified_by="another share",
+        kind="measured", judge=_naive_sampled,
     ),
     Claim(
         name="A2, factor", text="The quoted numbers are k! times the average degree: 64 and 16.",
         source="theory notes, A2", tag="C", experiment=COMPUTED,
-        falsified_by="another ratio for one of the two predicates", judge=_factorial,
+        falsified_by="another ratio for one of the two predicates", kind="arithmetic", judge=_factorial,
     ),
     Claim(
         name="A2, misplaced window", text="At degree 36, a fifth of the quoted window's, the problem is easy already.",
         source="theory notes, A2", tag="C", experiment=OVERLAPS,
-        falsified_by="a random start that fails at 36", judge=_misplaced,
+        falsified_by="a random start that fails at 36", kind="measured", judge=_misplaced,
     ),
 )  # fmt: skip

@@ -174,7 +174,7 @@ def _table_claims(name: str) -> list[Claim]:
             name=f"{name}, exact columns",
             text=f"{name}: gamma, D_KS and D_1st are as printed: {', '.join(filter(None, PRINTED[name]))}.",
             source=source, tag="C", experiment=COMPUTED, falsified_by="a number that rounds otherwise",
-            judge=_exact_columns(name),
+            kind="arithmetic", judge=_exact_columns(name),
         )
     ]  # fmt: skip
     if case.noted_continuous is not None:
@@ -186,6 +186,7 @@ def _table_claims(name: str) -> list[Claim]:
                 name=f"{name}, kind", text=f"{name}: the transition {word}.", source=source, tag="C",
                 experiment=EXPERIMENT, conjectural=not case.noted_continuous,
                 falsified_by="a planted start at 0.97 D_KS that ends otherwise",
+                kind="theorem" if has_proven_gap(case.ensemble) else "measured",
                 judge=_kind(name, case.noted_continuous),
             )
         )  # fmt: skip
@@ -194,7 +195,7 @@ def _table_claims(name: str) -> list[Claim]:
             Claim(
                 name=f"{name}, D_cond", text=f"{name}: D_cond = {case.noted:g}, to 1%.", source=source, tag="C",
                 experiment=EXPERIMENT, falsified_by="either route away from it by more than both errors allow",
-                judge=_condensation(name, case.noted, NOTED_ERROR * case.noted, 0.05),
+                kind="measured", judge=_condensation(name, case.noted, NOTED_ERROR * case.noted, 0.05),
             )
         )  # fmt: skip
     if case.noted_spinodal is not None:
@@ -204,7 +205,7 @@ def _table_claims(name: str) -> list[Claim]:
             Claim(
                 name=f"{name}, D_d", text=f"{name}: D_d lies {said}.", source=source, tag="C", experiment=EXPERIMENT,
                 falsified_by="a planted start that collapses above or survives below",
-                judge=_spinodal(name, case.noted_spinodal),
+                kind="measured", judge=_spinodal(name, case.noted_spinodal),
             )
         )  # fmt: skip
     if case.published is not None:
@@ -215,6 +216,7 @@ def _table_claims(name: str) -> list[Claim]:
                 text=f"{name}: D_cond = {value:g}, published or exact: the check of the method.",
                 source=source, tag="C", experiment=EXPERIMENT,
                 falsified_by="either route away from it by more than its error",
+                kind="measured", repeats=f"{name}, D_cond" if case.noted is not None else None,
                 judge=_condensation(name, value, half / math.sqrt(3), 0.02),
             )
         )  # fmt: skip
@@ -228,18 +230,18 @@ TABLE_CLAIMS: tuple[Claim, ...] = (
             name=f"{name}, bound", text=f"{name}: D_cond is below {bound:g}.", source="theory notes, table of sec. 2",
             tag="C",
             experiment=EXPERIMENT, falsified_by="a D_cond above the first-moment degree, against a theorem",
-            judge=_bound(name, bound),
+            kind="measured", judge=_bound(name, bound),
         )
         for name, bound in BOUNDS.items()
     ),
     Claim(
         name="NAE-4, 1 only, jump above D_KS", text="NAE-4, satisfied only: possibly a jump above D_KS near degree 19.",
         source="theory notes, table of sec. 2 (weak evidence)", tag="C", experiment=EXPERIMENT, conjectural=True,
-        falsified_by="two starts that end in one state at 18.6 and 19.3", judge=_jump_above,
+        falsified_by="two starts that end in one state at 18.6 and 19.3", kind="measured", judge=_jump_above,
     ),
     Claim(
         name="area theorem", text="The area theorem and the Bethe free entropy give one D_cond.",
         source="theory notes, 1.4 and 1.5", tag="D", experiment=EXPERIMENT,
-        falsified_by="a difference beyond the scatter of replicas for any predicate", judge=_routes,
+        falsified_by="a difference beyond the scatter of replicas for any predicate", kind="measured", judge=_routes,
     ),
 )  # fmt: skip

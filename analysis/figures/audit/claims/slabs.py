@@ -118,26 +118,27 @@ SLAB_CLAIMS: tuple[Claim, ...] = (
             name=f"4, slab {width:g}, {shown}, {mark.replace('_', ' ')}",
             text=f"Slab of width {width:g}, {shown}: {text} = {printed}.",
             source="theory notes, sec. 4", tag="D", experiment=SLABS, falsified_by="a value that rounds otherwise",
-            judge=_slab_formula(width, shown, mark, printed),
+            kind="arithmetic", judge=_slab_formula(width, shown, mark, printed),
         )
         for width, shown, mark, printed, text in _SLAB_FORMULAS
     ),
     Claim(
         name="4, slab weak recovery", text="The formulas are where AMP begins to learn (they had not been simulated).",
         source="theory notes, sec. 4", tag="D", experiment=SLABS,
-        falsified_by="state evolution that leaves 0 elsewhere", judge=_linearised,
+        falsified_by="state evolution that leaves 0 elsewhere", kind="measured", judge=_linearised,
     ),
     Claim(
         name="4, slab (1 - gamma) law", text="Slabs obey the (1 - gamma) law of 1.3.", source="theory notes, sec. 4",
         tag="D",
-        experiment=SLABS, falsified_by="a width that violates it", judge=_slab_law,
+        experiment=SLABS, falsified_by="a width that violates it", kind="arithmetic", judge=_slab_law,
     ),
     *(
         Claim(
             name=f"4, slab {width:g} hard",
             text=f"Width {width:g}, both values: hard, AMP is blind where the latents are determined.",
             source="theory notes, sec. 4", tag="D", experiment=SLABS, conjectural=True,
-            falsified_by="weak recovery below the density that determines the latents", judge=_slab_hard(width),
+            falsified_by="weak recovery below the density that determines the latents",
+            kind="measured", judge=_slab_hard(width),
         )
         for width in (0.6745, 0.5)
     ),
@@ -145,14 +146,16 @@ SLAB_CLAIMS: tuple[Claim, ...] = (
         name="4, slab 1 no window",
         text="Width 1, both values: no hard window, as weak recovery lies below the information bound.",
         source="theory notes, sec. 4 (unclear there)", tag="own", experiment=SLABS, conjectural=True,
-        falsified_by="a density that determines the latents and does not lead AMP to them", judge=_slab_unclear,
+        falsified_by="a density that determines the latents and does not lead AMP to them",
+        kind="measured", judge=_slab_unclear,
     ),
     *(
         Claim(
             name=f"4, slab {width:g} on instances",
             text=f"Width {width:g}, both values: AMP on instances does what state evolution says.",
             source="theory notes, sec. 4", tag="D", experiment=SLABS,
-            falsified_by="an overlap below weak recovery, or none far above the algorithmic density", judge=_amp(width),
+            falsified_by="an overlap below weak recovery, or none far above the algorithmic density",
+            kind="measured", judge=_amp(width),
         )
         for width in (1.0, 0.6745)
     ),

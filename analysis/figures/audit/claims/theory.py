@@ -28,6 +28,8 @@ NOTED_OVERLAPS: tuple[tuple[str, float, float, float], ...] = (
 )
 """Case, degree, overlap from a random and from the planted start: some of section 3's list, one instance each."""
 
+_REPEATED = {("NAE-3, m = 3, satisfied", 36.0): "A2, misplaced window"}  # claims with the same overlap
+
 _ONE_INSTANCE = 0.015  # standard deviation of an overlap between instances of 4,000 latents, N = 4,000 against 1,500
 
 
@@ -151,98 +153,103 @@ THEORY_CLAIMS: tuple[Claim, ...] = (
     Claim(
         name="A1, zeros hidden", text="NAE-3, m = 3, satisfied degree 28, y = 1 alone: a random start fails (0.463).",
         source="theory notes, A1", tag="C", experiment=LEAK,
-        falsified_by="an overlap above 0.6 (0.463 was one instance)", judge=_blind,
+        falsified_by="an overlap above 0.6 (0.463 was one instance)",
+        kind="measured", repeats="Prop. 3.3, zeros hidden, NAE-3, m = 3", judge=_blind,
     ),
     Claim(
         name="A1, zeros visible", text="The same with both values: the random start finds 0.999.",
         source="theory notes, A1",
         tag="C", experiment=LEAK, falsified_by="an overlap off 0.999",
+        kind="measured", repeats="Prop. 3.3, zeros visible, NAE-3, m = 3",
         judge=_leak(OVERLAP, 1.0, "random", 0.999, 0.003),
     ),
     Claim(
         name="A1, union-find", text="The zeros' equalities alone tie 97.6% of the latents into three classes.",
         source="theory notes, A1", tag="C", experiment=LEAK, falsified_by="another share",
-        judge=_leak(EQUALITIES, 1.0, None, 0.976, 0.004),
+        kind="measured", judge=_leak(EQUALITIES, 1.0, None, 0.976, 0.004),
     ),
     Claim(
         name="A3",
         text="Between D_d and D_cond it is impossible, not hard: NAE-3, m = 3, satisfied, has phi < 0 at 25.4.",
         source="theory notes, A3", tag="C", experiment=OVERLAPS,
         falsified_by="phi of at least 0 where the planted start keeps the latents",
-        judge=_impossible,
+        kind="measured", repeats="Fig. 4, D_cond", judge=_impossible,
     ),
     Claim(
         name="A4", text="If g is symmetric and all latents masked, every latent's posterior is the prior, exactly.",
         source="theory notes, A4", tag="C", experiment=OWN,
-        falsified_by="a marginal off the prior, or controls on it too", judge=_symmetric,
+        falsified_by="a marginal off the prior, or controls on it too",
+        kind="theorem", repeats="masked latents, symmetric g", judge=_symmetric,
     ),
     Claim(
         name="A5, share",
         text="The window's share of masks vanishes: as N^(1-k) on the dense design (2-in-4: slope -3).",
         source="theory notes, A5 and I4", tag="D", experiment=win.EXPERIMENT, falsified_by="another exponent",
-        judge=_slope(win.SHARE, -3.0),
+        kind="arithmetic", judge=_slope(win.SHARE, -3.0),
     ),
     Claim(
         name="A5, steps", text="The window takes a number of reverse steps proportional to N.",
         source="theory notes, A5",
-        tag="D", experiment=win.EXPERIMENT, falsified_by="another exponent", judge=_slope(win.STEPS, 1.0),
+        tag="D", experiment=win.EXPERIMENT, falsified_by="another exponent",
+        kind="arithmetic", judge=_slope(win.STEPS, 1.0),
     ),
     Claim(
         name="1.1, 1-in-3", text="1-in-3 is balanced at P(1) = 1/3.", source="theory notes, 1.1", tag="D",
         experiment=OWN,
         falsified_by="a value that moves a single marginal",
-        judge=_own_exact(ex.IMBALANCE, 0.0, "imbalance at 1/3 (0.33 at 1/2)"),
+        kind="arithmetic", judge=_own_exact(ex.IMBALANCE, 0.0, "imbalance at 1/3 (0.33 at 1/2)"),
     ),
     Claim(
         name="1.3, (1 - gamma) law", text="D_KS in total observations: both values = (1 - gamma) satisfied only.",
         source="theory notes, 1.3", tag="CD", experiment=OWN, falsified_by="a random balanced channel that violates it",
-        judge=_own_exact(ex.LAW, 1.0, "ratio over 1 - gamma, worst of random channels"),
+        kind="theorem", judge=_own_exact(ex.LAW, 1.0, "ratio over 1 - gamma, worst of random channels"),
     ),
     Claim(
         name="1.3, eigenvalues", text="M_0 = -gamma / (1 - gamma) M_1.", source="theory notes, 1.3", tag="CD",
         experiment=OWN,
         falsified_by="a random balanced channel that violates it",
-        judge=_own_exact(ex.OPPOSITE, 0.0, "largest deviation of an entry"),
+        kind="theorem", judge=_own_exact(ex.OPPOSITE, 0.0, "largest deviation of an entry"),
     ),
     Claim(
         name="1.3, Fourier", text="Bits: D_KS (both) = gamma (1 - gamma) / [(k - 1) g2^2].",
         source="theory notes, 1.3", tag="CD",
         experiment=OWN, falsified_by="a symmetric predicate that violates it",
-        judge=_own_exact(ex.FOURIER, 1.0, "ratio, worst of six predicates"),
+        kind="theorem", judge=_own_exact(ex.FOURIER, 1.0, "ratio, worst of six predicates"),
     ),
     Claim(
         name="1.3, k-NAE",
         text="k-NAE, m values: D_KS = (m^(k-1) - 1)^2 / (k - 1) and, both values, (m^(k-1) - 1) / (k - 1).",
         source="theory notes, 1.3", tag="CD", experiment=OWN,
         falsified_by="a k of 2 to 5 and an m of 2 to 4 that violate it",
-        judge=_own_exact(ex.NAE_FORMULA, 0.0, "largest relative deviation, twelve cases"),
+        kind="theorem", judge=_own_exact(ex.NAE_FORMULA, 0.0, "largest relative deviation, twelve cases"),
     ),
     Claim(
         name="1.3, 2-XOR", text="2-XOR with noise eta: D_KS = 1 / (1 - 2 eta)^2.", source="theory notes, 1.3", tag="CD",
         experiment=OWN, falsified_by="a rate that violates it",
-        judge=_own_exact(ex.NOISY_XOR, 1.0, "ratio, worst of four rates"),
+        kind="theorem", judge=_own_exact(ex.NOISY_XOR, 1.0, "ratio, worst of four rates"),
     ),
     Claim(
         name="1.3, infinite", text="k-XOR, k >= 3, any noise, and P5 have D_KS = inf.", source="theory notes, 1.3",
         tag="CD",
-        experiment=OWN, falsified_by="a finite degree", judge=_own_exact(ex.SILENT, math.inf, "smallest D_KS of ten"),
+        experiment=OWN, falsified_by="a finite degree",
+        kind="theorem", judge=_own_exact(ex.SILENT, math.inf, "smallest D_KS of ten"),
     ),
     Claim(
         name="1.5, dense limit", text="phi tends to c I1 - H(prior) as c grows.", source="theory notes, 1.5", tag="D",
-        experiment=OWN, falsified_by="a difference at five times D_1st", judge=_dense_limit,
+        experiment=OWN, falsified_by="a difference at five times D_1st", kind="measured", judge=_dense_limit,
     ),
     Claim(
         name="2, condition for a gap",
         text="(1-gamma)/(gamma (k-1) lambda^2) > k H / h(gamma) says that a gap is proven.",
         source="theory notes, sec. 2", tag="D", experiment=OWN,
         falsified_by="a predicate where it and D_KS > D_1st differ",
-        judge=_own_exact(ex.SUFFICIENT, 1.0, "share of symmetric predicates where both agree"),
+        kind="theorem", judge=_own_exact(ex.SUFFICIENT, 1.0, "share of symmetric predicates where both agree"),
     ),
     *(
         Claim(
             name=f"2, percolation of {name}", text=f"{name}: equalities alone percolate at the total degree {formula}.",
             source="theory notes, table of sec. 2", tag="C", experiment=OWN,
-            falsified_by="a giant class at 0.7 of it, or none at 1.5", judge=_percolates(name),
+            falsified_by="a giant class at 0.7 of it, or none at 1.5", kind="measured", judge=_percolates(name),
         )
         for name, formula in (("NAE-4", "2^(k-1)/(k-1) = 8/3"), ("NAE-5", "4"), ("5-colouring", "5"))
     ),
@@ -250,12 +257,12 @@ THEORY_CLAIMS: tuple[Claim, ...] = (
         name="3, absent tuples",
         text="Satisfied only: without the field of absent tuples belief propagation collapses.",
         source="theory notes, sec. 3", tag="C", experiment=OWN,
-        falsified_by="latents found without it, or not found with it", judge=_absent,
+        falsified_by="latents found without it, or not found with it", kind="measured", judge=_absent,
     ),
     Claim(
         name="3, Bethe", text="2-in-4, degree 5: the Bethe free entropy of an instance is 0.1526.",
         source="theory notes, sec. 3",
-        tag="C", experiment=OVERLAPS, falsified_by="another value", judge=_bethe,
+        tag="C", experiment=OVERLAPS, falsified_by="another value", kind="measured", judge=_bethe,
     ),
     *(
         Claim(
@@ -263,7 +270,7 @@ THEORY_CLAIMS: tuple[Claim, ...] = (
             text=f"{case}, degree {degree:g}: overlaps {random:g} (random start) and {planted:g}.",
             source="theory notes, sec. 3", tag="C", experiment=OVERLAPS,
             falsified_by="other overlaps, beyond the scatter of instances",
-            judge=_overlaps(case, degree, random, planted),
+            kind="measured", repeats=_REPEATED.get((case, degree)), judge=_overlaps(case, degree, random, planted),
         )
         for case, degree, random, planted in NOTED_OVERLAPS
     ),

@@ -41,13 +41,13 @@ FROM_PRIOR, FROM_PRIOR_REVEALED = "largest_distance_from_prior", "largest_distan
 ALWAYS_ONE, REPEATED, SAMPLED = "accuracy_always_one", "accuracy_with_repeated_indices", "agreement_of_marginal_samples"
 KNOWN = "share_of_latents_known_by_elimination"
 SYMMETRIC: dict[str, LODistribution] = {
-    "NAE-3": predicate_csp(named.nae(3), 9, 18, structure_seed=0),
-    "NAE-3, m = 3": predicate_csp(named.nae(3, 3), 6, 12, structure_seed=0),
+    "NAE-3": predicate_csp(named.nae(arity=3), 9, 18, structure_seed=0),
+    "NAE-3, m = 3": predicate_csp(named.nae(arity=3, latent_alphabet=3), 6, 12, structure_seed=0),
     "5-colouring": predicate_csp(named.not_equal(5), 5, 8, structure_seed=0),
-    "2-in-4": predicate_csp(named.t_in_k(2, 4), 9, 18, structure_seed=0),
+    "2-in-4": predicate_csp(named.t_in_k(2, arity=4), 9, 18, structure_seed=0),
 }
 ASYMMETRIC: dict[str, LODistribution] = {
-    "1-in-4": predicate_csp(named.t_in_k(1, 4), 9, 18, structure_seed=0, prior=np.array([0.75, 0.25])),
+    "1-in-4": predicate_csp(named.t_in_k(1, arity=4), 9, 18, structure_seed=0, prior=np.array([0.75, 0.25])),
     "P4": predicate_csp(named.p4(), 9, 18, structure_seed=0),
 }
 
@@ -69,19 +69,19 @@ def laws(amount: int, rng: np.random.Generator) -> Iterator[Values]:
     yield "random channels", OPPOSITE, _worst(opposite, 0.0)
     yield "symmetric predicates", FOURIER, _worst([_fourier_ratio(t) for t in _pairwise()], 1.0)
     yield "NAE", NAE_FORMULA, _worst([_nae_error(k, m) for k in (2, 3, 4, 5) for m in (2, 3, 4)], 0.0)
-    noisy = [(eta, Ensemble.from_table(named.parity(2), noise=eta)) for eta in (0.0, 0.05, 0.2, 0.4)]
+    noisy = [(eta, Ensemble.from_table(named.parity(arity=2), noise=eta)) for eta in (0.0, 0.05, 0.2, 0.4)]
     yield (
         "2-XOR",
         NOISY_XOR,
         _worst([kesten_stigum_degree(e) * (1 - 2 * eta) ** 2 for eta, e in noisy], 1.0),
     )
-    quiet = [Ensemble.from_table(named.parity(k), noise=eta) for k in (3, 4, 5) for eta in (0.0, 0.05, 0.3)]
+    quiet = [Ensemble.from_table(named.parity(arity=k), noise=eta) for k in (3, 4, 5) for eta in (0.0, 0.05, 0.3)]
     quiet.append(Ensemble.from_table(named.p5()))
     yield "XOR, P5", SILENT, exact(min(map(kesten_stigum_degree, quiet)), len(quiet))
     agree = [_sufficient(t) for t in _pairwise()]
     yield "symmetric predicates", SUFFICIENT, exact(float(np.mean(agree)), len(agree))
     for metric, chance in ((IMBALANCE, 1 / 3), (UNBALANCED, 1 / 2)):
-        tilted = Ensemble.from_table(named.t_in_k(1, 3), prior=np.array([1 - chance, chance]))
+        tilted = Ensemble.from_table(named.t_in_k(1, arity=3), prior=np.array([1 - chance, chance]))
         yield "1-in-3", metric, exact(imbalance(tilted), 1)
 
 
@@ -105,7 +105,7 @@ def naive_accuracy(amount: int, rng: np.random.Generator) -> Iterator[Values]:
     And the agreement of sequences whose tokens are drawn one by one from their marginals.
     """
     n, count = 20, 280
-    rate = float(Ensemble.from_table(named.nae(3)).value_rates[1])
+    rate = float(Ensemble.from_table(named.nae(arity=3)).value_rates[1])
     yield "distinct", ALWAYS_ONE, exact(rate, 1)
     equal_draws = (1 + 3 * (n - 1) * 0.5 + (n - 1) * (n - 2) * 0.25) / n**2
     yield "repeated", REPEATED, exact(1 - equal_draws, 1)
@@ -122,7 +122,7 @@ def eliminated_parities(amount: int, rng: np.random.Generator) -> Iterator[Value
     """
     shares = []
     for seed in rng.integers(2**31, size=amount):
-        distribution = predicate_csp(named.parity(3), 300, 600, structure_seed=int(seed))
+        distribution = predicate_csp(named.parity(arity=3), 300, 600, structure_seed=int(seed))
         tokens, latents = distribution.sample(1, rng).astype(np.int64), distribution.latent_positions
         tokens[:, latents] = distribution.mask_id
         known = ParityPosterior(distribution).log_marginals(tokens)[0, latents].max(axis=1) == 0.0
@@ -148,8 +148,8 @@ def balanced_channel(
 
 def _pairwise() -> list[np.ndarray]:
     """Symmetric binary predicates that are balanced at fair bits and correlate pairs."""
-    symmetric = [named.nae(k) for k in (3, 4, 5)]
-    return [*symmetric, named.t_in_k(2, 4), named.t_in_k(3, 6), named.t_in_k([1, 4], 5)]
+    symmetric = [named.nae(arity=k) for k in (3, 4, 5)]
+    return [*symmetric, named.t_in_k(2, arity=4), named.t_in_k(3, arity=6), named.t_in_k([1, 4], arity=5)]
 
 
 def _fourier_ratio(table: np.ndarray) -> float:
@@ -163,7 +163,7 @@ def _fourier_ratio(table: np.ndarray) -> float:
 def _nae_error(k: int, m: int) -> float:
     """Relative deviation of both D_KS of k-NAE with m values from ``(m^(k-1) - 1)^2`` and ``^1`` over k - 1."""
     base = m ** (k - 1) - 1
-    table = named.nae(k, m)
+    table = named.nae(arity=k, latent_alphabet=m)
     one = kesten_stigum_degree(Ensemble.from_table(table, shown="satisfied")) * (k - 1) / base**2
     both = kesten_stigum_degree(Ensemble.from_table(table)) * (k - 1) / base
     return max(abs(one - 1), abs(both - 1))

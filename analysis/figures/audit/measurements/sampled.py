@@ -47,7 +47,7 @@ def percolation(amount: int, rng: np.random.Generator) -> Iterator[Values]:
 
     N = 20,000, ``amount`` instances each.
     """
-    tables = {f"NAE-{k}": named.nae(k) for k in (3, 4, 5)} | {"5-colouring": named.not_equal(5)}
+    tables = {f"NAE-{k}": named.nae(arity=k) for k in (3, 4, 5)} | {"5-colouring": named.not_equal(5)}
     for name, table in tables.items():
         k, m = table.ndim, table.shape[0]
         threshold = 1 / ((1 - float(table.mean())) * (k - 1))
@@ -86,7 +86,7 @@ def small_n(amount: int, rng: np.random.Generator) -> Iterator[Values]:
 def observations_only(count: int, rng: np.random.Generator) -> tuple[LODistribution, Int64[np.ndarray, "1 L"]]:
     """2-in-4 on 16 latents: ``count`` observations are visible, all latents and eight fresh observations are not."""
     scopes = np.stack([rng.choice(_SMALL, 4, replace=False) for _ in range(count + _FRESH)])
-    distribution = LODistribution(np.full(2, 0.5), _SMALL, (Predicate(named.t_in_k(2, 4), scopes),))
+    distribution = LODistribution(np.full(2, 0.5), _SMALL, (Predicate(named.t_in_k(2, arity=4), scopes),))
     tokens = distribution.sample(1, rng).astype(np.int64)
     tokens[:, :_SMALL] = distribution.mask_id
     tokens[:, -_FRESH:] = distribution.mask_id

@@ -1,0 +1,43 @@
+"""The JSON file of a distribution, such as the one beside a checkpoint."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from generators.distribution import LODistribution
+from generators.ground.storage import read_json, write_json_atomic
+
+DISTRIBUTION_NAME = "distribution.json"
+
+
+def read_distribution(path: Path) -> LODistribution:
+    """The distribution in a JSON file.
+
+    Raises:
+        OSError: as the system reports it.
+        ValueError: the file holds none; the message names it.
+    """
+    form = read_json(path)
+    if not isinstance(form, dict):
+        raise ValueError(f"{path} holds no distribution: its JSON form is an object; got {form!r:.40}.")
+    try:
+        return LODistribution.from_json(form)
+    except ValueError as error:
+        raise ValueError(f"{path} holds no distribution: {error}") from error
+
+
+def save_distribution(distribution: LODistribution, directory: Path, *, replace: bool = False) -> None:
+    """Write ``distribution.json`` beside the checkpoint.
+
+    Args:
+        replace: also over another distribution, because the model there is thrown away.
+    Raises:
+        ValueError: the directory already holds another distribution.
+    """
+    path = directory / DISTRIBUTION_NAME
+    if not replace and path.exists() and (there := read_distribution(path)) != distribution:
+        raise ValueError(
+            f"{directory} holds a model of distribution {there.fingerprint}, not {distribution.fingerprint}. "
+            "Choose another directory with --out, or throw that model away with --restart."
+        )
+    write_json_atomic(path, distribution.to_json())

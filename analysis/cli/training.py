@@ -1,0 +1,59 @@
+"""What ``lo-theory train`` does once its words are understood."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from analysis.cli.distribution_file import save_distribution
+from analysis.cli.numbers import require_at_least
+from analysis.cli.workspace import usable_device
+from generators.distribution import LODistribution
+from lo_theory.learning.objective import AutoregressiveObjective, MaskedObjective, Objective, likelihood, per_mask
+from lo_theory.learning.recipe import build_network
+from lo_theory.learning.source import FixedRows, FreshRows, RowSource
+from lo_theory.learning.training import TrainConfig, check_fit, train
+from lo_theory.orders import named_order
+
+if TYPE_CHECKING:
+    from analysis.cli.train import Train
+
+
+def train_model(asked: Train) -> None:
+    """Train, and say where the checkpoint is."""
+    require_at_least(1, steps=asked.steps, batch_size=asked.batch_size, train_rows=asked.train_rows)
+    require_at_least(0, order_seed=asked.order_seed, sample_seed=asked.sample_seed, seed=asked.seed)
+    distribution = asked.distribution.build()
+    objective, source = _objective(asked, distribution), _source(asked, distribution)
+    network = build_network(asked.network, objective, source, seed=asked.seed, device=usable_device(asked.device))
+    training = TrainConfig(
+        steps=asked.steps, learning_rate=asked.learning_rate, seed=asked.seed, optimizer=asked.optimizer
+    )
+    check_fit(network, objective, source)
+    save_distribution(distribution, asked.out, replace=asked.restart)  # after all that can be refused without it
+    result = train(
+        network, objective, source, training, directory=asked.out, resume=not asked.restart, progress=not asked.quiet
+    )
+    if not result.history:
+        print(f"{result.checkpoint}: finished before; its log is gone.")
+        return
+    last = result.history[-1]
+    print(
+        f"{result.checkpoint}: {last.step} steps, {last.tokens} tokens, {last.flops:.3g} FLOPs, "
+        f"last batch {last.loss_nats:.4f} nats per sequence (entropy {distribution.entropy():.4f})"
+    )
+
+
+def _objective(asked: Train, distribution: LODistribution) -> Objective:
+    if asked.learner == "mdm":
+        return MaskedObjective({"per-mask": per_mask, "likelihood": likelihood}[asked.loss])
+    natural = np.concatenate([distribution.latent_positions, distribution.observation_positions])
+    return AutoregressiveObjective(named_order(asked.learner, natural, np.random.default_rng(asked.order_seed)))
+
+
+def _source(asked: Train, distribution: LODistribution) -> RowSource:
+    if asked.train_rows is None:
+        return FreshRows(distribution, asked.sample_seed, asked.batch_size)
+    rows = distribution.rows(asked.sample_seed, 0, asked.train_rows)
+    return FixedRows(rows, distribution.fingerprint, distribution.vocabulary, asked.batch_size, asked.seed)
