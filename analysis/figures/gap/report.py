@@ -46,9 +46,9 @@ def report(run: Run[GapSize]) -> Report:
                     FigureItem(
                         path=run.figures[EXPERIMENT_NAME].svg,
                         caption="Loss of a fresh visible observation at the two ends of belief propagation; bottom "
-                        "right the area between D_cond and D_KS per latent against phi(D_KS), with 95% intervals. Lines "
-                        "are means over instances; where only some of them are solved, their number is given: there "
-                        "the mean jumps.",
+                        "right the area between D_cond and D_KS per latent against phi(D_KS), with 95% intervals. "
+                        "Lines are means over instances; where only some of them are solved, their number is given: "
+                        "there the mean jumps.",
                         alt="Three panels of loss against degree with shaded gaps, one of area against free entropy.",
                     )
                 ],

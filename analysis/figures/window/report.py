@@ -59,10 +59,11 @@ def report(run: Run[WindowSize]) -> Report:
                         path=run.figures[EXPERIMENT_NAME].svg,
                         caption="Top left: share of masks (n uniform, then a uniform subset) whose visible degree lies "
                         "in the window; points are drawn masks with 95% intervals, lines the limit. Top right: the "
-                        "same on the dense design of Prop. 3.3, by steps of random orders. Below: 2-in-4 with a share of "
-                        f"latents revealed, N = {n}, {instances} instances per point: overlap of hidden latents from "
-                        "the planted start minus that from the prior; dots where the planted end has the smaller Bethe "
-                        "free entropy, so that nothing is determined. Lines are the paths of masks on sparse designs.",
+                        "same on the dense design of Prop. 3.3, by steps of random orders. Below: 2-in-4 with a share "
+                        f"of latents revealed, N = {n}, {instances} instances per point: overlap of hidden latents "
+                        "from the planted start minus that from the prior; dots where the planted end has the smaller "
+                        "Bethe free entropy, so that nothing is determined. Lines are the paths of masks on sparse "
+                        "designs.",
                         alt="Two panels of window shares and a diagram of revealed latents against degree.",
                     )
                 ],
