@@ -174,12 +174,16 @@ def test_names_must_fit():
 
 
 FOLDER = Path(os.environ.get("LO_THEORY_DATA", Path(__file__).resolve().parents[4] / "shared" / "data"))
+WANTED = (
+    "needs zebra_49.json in the folder that LO_THEORY_DATA names: a JSON list of 49 logic-grid puzzles (Apache-2.0), each "
+    "with its entities, its clues as sentences and its solution, in the form that read_logic_grids takes"
+)
 
 
 def test_every_public_puzzle_has_the_stated_solution_and_no_other():
     path = FOLDER / "zebra_49.json"
     if not path.exists():
-        pytest.skip(f"needs {path.name} in LO_THEORY_DATA or ../shared/data")
+        pytest.skip(WANTED)
     records, rejections = read_logic_grids(path)
     assert rejections == []
     assert len(records) == 49
@@ -195,7 +199,7 @@ def test_public_puzzles_by_a_sat_solver():
     pytest.importorskip("pysat")
     path = FOLDER / "zebra_49.json"
     if not path.exists():
-        pytest.skip(f"needs {path.name} in LO_THEORY_DATA or ../shared/data")
+        pytest.skip(WANTED)
     for record in read_logic_grids(path)[0]:
         (only,) = solutions_by_sat(record.puzzle)
         assert (only == record.solution).all()
