@@ -28,8 +28,8 @@ from generators.sudoku import (
 FOLDER = Path(os.environ.get("LO_THEORY_DATA", Path(__file__).resolve().parents[4] / "shared" / "data"))
 NAMES = {"radcliffe": "sudoku_radcliffe_4000.csv", "park": "sudoku_park_5000.csv", "royle": "sudoku17_royle_3000.txt"}
 ORIGINS = {
-    "radcliffe": "4,000 rows of Radcliffe's '3 million Sudoku puzzles with ratings' (Kaggle, CC0), balanced over five bands "
-    "of difficulty, columns puzzle,solution,clues,difficulty,level",
+    "radcliffe": "4,000 rows of Radcliffe's '3 million Sudoku puzzles with ratings' (Kaggle, CC0), balanced over five "
+    "bands of difficulty, columns puzzle,solution,clues,difficulty,level",
     "park": "the first 5,000 rows of Park's '1 million Sudoku games' (Kaggle), columns quizzes,solutions",
     "royle": "3,000 of Gordon Royle's puzzles with 17 clues (CC-BY 2.5), one per line",
 }

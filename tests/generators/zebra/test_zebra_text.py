@@ -175,8 +175,8 @@ def test_names_must_fit():
 
 FOLDER = Path(os.environ.get("LO_THEORY_DATA", Path(__file__).resolve().parents[4] / "shared" / "data"))
 WANTED = (
-    "needs zebra_49.json in the folder that LO_THEORY_DATA names: a JSON list of 49 logic-grid puzzles (Apache-2.0), each "
-    "with its entities, its clues as sentences and its solution, in the form that read_logic_grids takes"
+    "needs zebra_49.json in the folder that LO_THEORY_DATA names: a JSON list of 49 logic-grid puzzles (Apache-2.0), "
+    "each with its entities, its clues as sentences and its solution, in the form that read_logic_grids takes"
 )
 
 
