@@ -16,10 +16,12 @@ export PYTHONHASHSEED ?= 0
 reproduce: $(INSTALLED)  ## the main job: hardness figures of real runs and their report, in runs/hardness-smoke
 	$(BIN)/lo-theory reproduce hardness --scale smoke
 
-test: $(INSTALLED) lint types wheel tests  ## everything that CI runs
+test: $(INSTALLED)  ## everything that CI runs
+	$(MAKE) --no-print-directory -j2 --output-sync lint types wheel
+	$(MAKE) --no-print-directory tests
 
 tests: $(INSTALLED)  ## the tests alone, side by side on all processors
-	$(BIN)/python -m pytest -n $(WORKERS) -p no:randomly
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -p no:randomly
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .
