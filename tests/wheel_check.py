@@ -19,6 +19,8 @@ def main() -> None:
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
         (wheel,) = Path(folder).glob("*.whl")
         names = zipfile.ZipFile(wheel).namelist()
+        templates = [path.relative_to(ROOT).as_posix() for path in (ROOT / "analysis").rglob("*.html")]
+        assert templates and not set(templates) - set(names), f"{wheel.name} lacks a template of {templates}"
         for package in PACKAGES:
             assert f"{package}/py.typed" in names, f"{wheel.name} lacks {package}/py.typed"
         assert not any(name.startswith(("tests/", "notebooks/", "results/")) for name in names), (
@@ -27,7 +29,7 @@ def main() -> None:
         unpacked = Path(folder) / "unpacked"
         zipfile.ZipFile(wheel).extractall(unpacked)
         program = (
-            f"import {', '.join(PACKAGES)}; import analysis.cli.main; "
+            f"import {', '.join(PACKAGES)}; import analysis.cli.main, lo_theory.__main__; "
             f"assert all(m.__file__.startswith({str(unpacked)!r}) for m in ({', '.join(PACKAGES)}))"
         )
         environment = {**os.environ, "PYTHONPATH": str(unpacked)}
