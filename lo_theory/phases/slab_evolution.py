@@ -31,6 +31,7 @@ from generators.planted.constraints import Shown
 
 LOG_2 = math.log(2.0)
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(40)
+_NOTHING = 1e-300  # an overlap whose inverse is no number
 _PANELS = np.array([0.0, 0.5, 1.5, 3.5, 6.0, 9.0])  # in units of the width of what changes; beyond nine is nothing
 _LARGEST_PRECISION = 600.0  # 1 - q is below e^-300 there
 
@@ -146,7 +147,7 @@ def gate(
 
 def _fields(slabs: Slabs, q: float) -> tuple[Float64[np.ndarray, "n"], Float64[np.ndarray, "n"]]:
     """Positive fields w and the weights of |w|, w ~ N(0, q): panels are fine where the gate turns, at w = width."""
-    if q <= 0.0:
+    if q < _NOTHING:
         return np.zeros(1), np.ones(1)
     scale = math.sqrt(q)
     turn, sharpness = slabs.width / scale, math.sqrt((1 - q) / q)

@@ -51,7 +51,7 @@ def test_i1_a_sequence_costs_its_prior_and_its_noise_along_any_order(distributio
     rows = distribution.sample(4, np.random.default_rng(data.draw(st.integers(0, 10**6)))).astype(np.int64)
     latents, seen = rows[:, distribution.latent_positions], rows[:, distribution.observation_positions]
     clean = distribution.observe(latents)
-    expected = -np.log(distribution.prior)[latents].sum(axis=1)
+    expected = -np.log(distribution.prior[latents]).sum(axis=1)  # what was drawn is possible, not every value is
     sizes = distribution.alphabets[distribution.observation_positions]
     for j, rate in enumerate(distribution.noise):
         chance = np.where(seen[:, j] == clean[:, j], 1 - rate, rate / (sizes[j] - 1))

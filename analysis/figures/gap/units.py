@@ -127,9 +127,25 @@ def interval(case: Case) -> tuple[float, float]:
     return (known.degree, ks) if known.spinodal is not None else (0.5 * ks, 2.0 * ks)
 
 
+_POSITIVE_NODES = {
+    5: (0.5384693101056831, 0.906179845938664),
+    6: (0.2386191860831969, 0.6612093864662645, 0.9324695142031519),
+    8: (0.18343464249564978, 0.525532409916329, 0.7966664774136267, 0.9602898564975362),
+    12: (
+        0.1252334085114689, 0.3678314989981802, 0.5873179542866175, 0.7699026741943047, 0.9041172563704748,
+        0.9815606342467192,
+    ),
+}  # fmt: skip
+"""Of the Legendre polynomials that the scales use. Keys of units hash the degrees, and what computes the nodes rounds
+them otherwise from version to version and from processor to processor."""
+
+
 def nodes(case: Case, count: int) -> tuple[np.ndarray, np.ndarray]:
     """Degrees and weights (per constraint and latent) of Gauss-Legendre quadrature over :func:`interval`."""
     x, w = np.polynomial.legendre.leggauss(count)
+    if count in _POSITIVE_NODES:
+        positive = np.array(_POSITIVE_NODES[count])
+        x = np.concatenate([-positive[::-1], np.zeros(count % 2), positive])
     low, high = interval(case)
     half = (high - low) / 2
     return low + half * (x + 1), half * w / case.arity

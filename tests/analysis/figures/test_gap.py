@@ -165,3 +165,15 @@ def test_the_same_unit_gives_the_same_rows(tmp_path):
     unit = replace(TINY, n_latents=200, fresh=500)
     assert rows_of(unit, tmp_path) == rows_of(unit, tmp_path)
     assert np.isfinite([row.value for row in rows_of(unit, tmp_path)]).all()
+
+
+@pytest.mark.parametrize("count", range(2, 13))
+def test_the_nodes_are_those_of_gauss_and_legendre(count):
+    """Those that are written down, as keys of units hash them, are what anyone computes but for rounding."""
+    case = CASES["2-in-4"]
+    low, high = interval(case)
+    degrees, weights = nodes(case, count)
+    x, w = np.polynomial.legendre.leggauss(count)
+    np.testing.assert_allclose(degrees, low + (high - low) / 2 * (x + 1), rtol=1e-14)
+    np.testing.assert_allclose(weights.sum(), (high - low) / case.arity, rtol=1e-14)
+    assert len(w) == len(weights)
