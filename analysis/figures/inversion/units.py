@@ -20,7 +20,7 @@ from analysis.lab.experiment import ScaleName
 from analysis.lab.rows import Row, Rows, Subject
 from lo_theory.attacks.inversion import MIN_SIZES, MIN_SOLVED, fit_growth, typical_cost
 from lo_theory.attacks.noisy_parity import TRIALS
-from lo_theory.estimate import Estimate, wilson_interval
+from lo_theory.estimate import Estimate, share_estimate, wilson_interval
 
 EXPERIMENT_NAME = "inversion"
 BITS, KNOWN_BITS, INTERCEPT = "bits_per_latent", "known_bits_per_latent", "log2_cost_at_0"
@@ -126,7 +126,7 @@ class InversionUnit:
             shares[RATE] = int(solved.sum()), sum(costs[TRIALS])
         for metric, (successes, tries) in shares.items():
             low, high = wilson_interval(successes, tries)
-            yield made(metric, _share(successes, tries), low=low, high=high)
+            yield made(metric, share_estimate(successes, tries), low=low, high=high)
 
     def _typical(
         self, cost: Float64[np.ndarray, "r"], solved: Bool[np.ndarray, "r"], rng: np.random.Generator
@@ -151,12 +151,6 @@ class InversionUnit:
 
     def _estimate(self, value: float, error: float = np.nan) -> Estimate:
         return Estimate(value=value, standard_error=error, samples=self.runs, method="monte_carlo")
-
-
-def _share(successes: int, trials: int) -> Estimate:
-    share = successes / trials
-    error = float(np.sqrt(share * (1 - share) / trials))
-    return Estimate(value=share, standard_error=error, samples=trials, method="monte_carlo")
 
 
 def _columns(

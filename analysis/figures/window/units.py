@@ -22,7 +22,7 @@ from analysis.lab.rows import Row, Rows, Subject, rounded
 from analysis.planted.cases import CASES, Case
 from analysis.planted.curve import CONVERGED, PHI, PROPAGATION, one_instance
 from generators.families import every_subset, predicate_csp
-from lo_theory.estimate import Estimate, mean_estimate, ratio_estimate, wilson_interval
+from lo_theory.estimate import Estimate, mean_estimate, ratio_estimate, share_estimate, wilson_interval
 from lo_theory.learning.masking import count_masks
 from lo_theory.phases.belief_propagation import Settings, Start, planted_beliefs
 from lo_theory.phases.window import (
@@ -156,7 +156,7 @@ class WindowUnit:
         made = partial(about.row, EXPERIMENT_NAME, swept=PER_LATENT, at=self.n_observations / self.n_latents)
         inside = self._masks(kinds, design.inside(low, high), rng)
         ends = wilson_interval(inside, self.masks)
-        yield made(SHARE, _proportion(inside, self.masks), low=ends[0], high=ends[1])
+        yield made(SHARE, share_estimate(inside, self.masks), low=ends[0], high=ends[1])
         steps, silent = self._steps(kinds, design.inside(low, high), rng)
         yield made(STEPS, mean_estimate(steps))
         met = steps > 0  # a small design may leap over the window
@@ -320,9 +320,3 @@ def starts_apart(ends: Rows, metric: str) -> float:
         ends: of that share and degree, averaged over seeds.
     """
     return ends.one(metric=metric, start="planted").value - ends.one(metric=metric, start="prior").value
-
-
-def _proportion(successes: int, trials: int) -> Estimate:
-    share = successes / trials
-    error = math.sqrt(share * (1 - share) / trials)
-    return Estimate(value=share, standard_error=error, samples=trials, method="monte_carlo")
