@@ -63,7 +63,33 @@ def array_from_json(form: dict[str, Any] | list[Any]) -> np.ndarray:
         raise ValueError(f"the bytes of an array do not fill its shape {form['shape']}: {error}.") from error
 
 
+SEAL = "digest"
+"""The field of a sealed object that covers all others."""
+
+
+def seal(form: Mapping[str, Any]) -> dict[str, Any]:
+    """``form`` with a field ``digest``: SHA-256 over the canonical JSON of all other fields."""
+    plain = {name: value for name, value in form.items() if name != SEAL}
+    return plain | {SEAL: _digest(plain)}
+
+
+def unseal(form: Mapping[str, Any], *, what: str) -> tuple[dict[str, Any], bool]:
+    """The other fields of a sealed object, and whether there was a seal; files of before have none.
+
+    Raises:
+        ValueError: the seal does not belong to the other fields: one of them was changed.
+    """
+    plain = {name: value for name, value in form.items() if name != SEAL}
+    if SEAL in form and form[SEAL] != _digest(plain):
+        raise ValueError(f"{what} is damaged or was edited: its digest is not that of its other fields.")
+    return plain, SEAL in form
+
+
 def fingerprint(form: Mapping[str, Any]) -> str:
     """16 hex digits of SHA-256 over the canonical JSON: equal forms, equal fingerprints, on every machine."""
+    return _digest(form)[:16]
+
+
+def _digest(form: Mapping[str, Any]) -> str:
     canonical = json.dumps(form, sort_keys=True, separators=(",", ":"), allow_nan=False)
-    return hashlib.sha256(canonical.encode()).hexdigest()[:16]
+    return hashlib.sha256(canonical.encode()).hexdigest()
