@@ -61,18 +61,29 @@ class TestReasons:
     @given(share=st.floats(0, 0.5), seed=st.integers(0, 10**6))
     @settings(max_examples=20)
     def test_a_way_over_other_cells_can_be_gone(self, share, seed):
-        """Once the solver's fills before a cell are made, it is the very next one, with no harder step."""
+        """The cell is the solver's fill after so many others; once these are made no harder step leads there."""
         board, solution = (grids[0] for grids in boards(9, 1, levels=(2, 8), share=share, seed=seed))
         fills = [step for step in explain(board) if step.cell is not None]
         for cell in np.flatnonzero(board == 0)[:10].tolist():
             reason = reason_for(board, solution, cell)
             assert 2 <= reason.strategy <= 8
+            assert reason.single or fills[reason.after].cell == cell
             later = board.copy()
             for step in fills[: reason.after]:
                 later[step.cell] = step.digit
-            there = reason_for(later, solution, cell)
-            assert there.after == 0
-            assert there.strategy <= reason.strategy
+            assert reason_for(later, solution, cell).strategy <= reason.strategy
+
+    def test_the_rest_of_a_way_may_lead_over_other_cells(self):
+        """Candidates that were struck on the way are not seen on the board: from there the solver finds an easier way
+        that fills 24 cells, where the wing that it had found before would give the cell at once."""
+        board, solution = (grids[0] for grids in boards(9, 1, levels=(2, 8), seed=204))
+        fills = [step for step in explain(board) if step.cell is not None]
+        reason = reason_for(board, solution, 11)
+        assert str(reason) == "XY-wing after 30"
+        later = board.copy()
+        for step in fills[: reason.after]:
+            later[step.cell] = step.digit
+        assert str(reason_for(later, solution, 11)) == "hidden single after 24"
 
     def test_where_singles_end_strikes_begin_and_where_those_end_a_guess(self):
         for levels, least, most in (((4, 8), 4, 8), ((9, 9), STUCK, STUCK)):
