@@ -5,11 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from analysis.films.film import Film
-from analysis.films.page import film_page
-from analysis.films.picture import film_gif
 from generators.ground.storage import write_atomic
 
-_WRITERS = {".html": film_page, ".gif": film_gif}
+_SUFFIXES = (".html", ".gif")
 
 
 def check_film_path(path: Path) -> None:
@@ -18,7 +16,7 @@ def check_film_path(path: Path) -> None:
     Raises:
         ValueError: a suffix other than ``.html`` and ``.gif``.
     """
-    if path.suffix not in _WRITERS:
+    if path.suffix not in _SUFFIXES:
         raise ValueError(f"a film is written as .html or .gif; got {str(path)!r}.")
 
 
@@ -29,4 +27,7 @@ def write_film(film: Film, path: Path) -> None:
         ValueError: another suffix.
     """
     check_film_path(path)
-    write_atomic(path, _WRITERS[path.suffix](film))
+    from analysis.films.page import film_page  # these load a plotting library, which decoding alone does without
+    from analysis.films.picture import film_gif
+
+    write_atomic(path, film_page(film) if path.suffix == ".html" else film_gif(film))
