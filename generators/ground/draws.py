@@ -31,12 +31,16 @@ def words(seed: int, stream: int, start: int, stop: int) -> UInt64[np.ndarray, "
         raise ValueError(f"sample_seed must be a non-negative integer; got {seed}.")
     if not 0 <= start <= stop:
         raise ValueError(f"rows start..stop must satisfy 0 <= start <= stop; got start={start}, stop={stop}.")
-    # A list [seed, stream] would not do: seeds above 2**32 take two words of it, and meet other (seed, stream) pairs.
-    key = np.random.SeedSequence(seed, spawn_key=(stream,)).generate_state(2, np.uint64)
-    generator = np.random.Philox(key=key)
+    generator = np.random.Philox(key=stream_key(seed, stream))
     generator.advance(start // _WORDS_PER_COUNTER)
     skip = start % _WORDS_PER_COUNTER
     return generator.random_raw(skip + stop - start)[skip:]
+
+
+def stream_key(seed: int, stream: int) -> UInt64[np.ndarray, "2"]:
+    """The key of a stream of :func:`words`."""
+    # A list [seed, stream] would not do: seeds above 2**32 take two words of it, and meet other (seed, stream) pairs.
+    return np.random.SeedSequence(seed, spawn_key=(stream,)).generate_state(2, np.uint64)
 
 
 def derived_seed(*key: int) -> int:

@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, TypeVar
+import functools
+import sys
+from typing import Annotated, Any, TypeVar, overload
 
 import msgspec
 from msgspec import Meta
 
-from generators.ground.codec import strict_fields
+from generators.ground.codec import shown, strict_fields
 
 Count = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 """A number of things, 0 allowed."""
 Positive = Annotated[int, Meta(ge=1, le=2**63 - 1)]
 """A number of things, at least one."""
+Finite = Annotated[float, Meta(ge=-sys.float_info.max, le=sys.float_info.max)]
+"""A number; neither infinite nor NaN, which a JSON text can spell as 1e999."""
+Seconds = Annotated[float, Meta(ge=0, le=sys.float_info.max)]
+"""A length of time."""
 Hex16 = Annotated[str, Meta(pattern=r"^[0-9a-f]{16}$")]
 """A fingerprint."""
 Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$")]
 """A digest."""
+
+ArrayForm = dict[str, Any] | list[Any]
+"""What :func:`~generators.ground.codec.array_to_json` makes of an array; its parts are judged when it is read."""
 
 Read = TypeVar("Read")
 
@@ -28,7 +37,11 @@ class Form(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """
 
 
-def read_form(form: Any, kind: type[Read], *, what: str) -> Read:
+@overload
+def read_form(form: Any, kind: type[Read], *, what: str) -> Read: ...
+@overload
+def read_form(form: Any, kind: Any, *, what: str) -> Any: ...
+def read_form(form: Any, kind: Any, *, what: str) -> Any:
     """A JSON value as an instance of ``kind``: a :class:`Form`, or any type that msgspec knows.
 
     Nothing is converted: ``true`` is no number, ``"2"`` and 2.0 are no integers; an integer may stand for a float.
@@ -38,20 +51,29 @@ def read_form(form: Any, kind: type[Read], *, what: str) -> Read:
         what: the thing and, where there is one, its file; the error begins with it.
     Raises:
         ValueError: an unknown or missing field, a value of another type or outside its range; names field and value.
+            Also a form that nests too deeply.
     """
     if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
-        fields = msgspec.structs.fields(kind)
-        needed = {field.encode_name for field in fields if field.required}
-        optional = frozenset(field.encode_name for field in fields) - needed
+        needed, optional = _fields(kind)
         strict_fields(form, needed, optional=optional, what=what)
     try:
         return msgspec.convert(form, kind, strict=True)
+    except RecursionError as error:
+        raise ValueError(f"{what}: the form nests too deeply.") from error
     except msgspec.ValidationError as error:
         message, _, path = str(error).partition(" - at `$")
         place = path.rstrip("`").lstrip(".")
         seen = _value_at(form, place)
         named = f" in {place}" if place else ""
-        raise ValueError(f"{what}: {_lower(message)}{named}; got {repr(seen)[:60]}.") from error
+        raise ValueError(f"{what}: {_lower(message)}{named}; got {shown(seen)}.") from error
+
+
+@functools.cache
+def _fields(kind: type[msgspec.Struct]) -> tuple[set[str], frozenset[str]]:
+    """Names of the fields that must be there, and of those that may be absent."""
+    fields = msgspec.structs.fields(kind)
+    needed = {field.encode_name for field in fields if field.required}
+    return needed, frozenset(field.encode_name for field in fields) - needed
 
 
 def _value_at(form: Any, place: str) -> Any:

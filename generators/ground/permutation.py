@@ -28,7 +28,7 @@ def check_permutation(order: Sequence[int] | np.ndarray, length: int, way_out: s
             break
         seen.add(entry)
     if not offence and len(entries) != length:
-        offence = f"first missing position {min(set(range(length)) - seen)}"
+        offence = f"first missing position {next(i for i in range(length) if i not in seen)}"
     if offence or np.ndim(order) != 1:
         said = f", {offence}" if offence else ""
         raise ValueError(f"order must be a permutation of range({length}); got {shape}{said}. {way_out}")
