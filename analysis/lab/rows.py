@@ -9,16 +9,14 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, overload
+from typing import Any, overload
 
 from scipy.stats import norm
 
-from generators.ground.codec import strict_fields
+from analysis.lab.forms import Over, Role, RowForm
+from generators.ground.forms import read_form
 from generators.ground.storage import write_atomic
 from lo_theory.estimate import Estimate, Method
-
-Role = Literal["latent", "observation"]
-Over = Literal["sequences", "seeds"]
 
 CONTROL = "exact posterior"
 """Model name of the built-in control: the truth in the model's place."""
@@ -26,7 +24,6 @@ MDM = "mdm"
 """Model name of a masked diffusion model."""
 
 _RELATIVE, _ABSOLUTE = 1e-9, 1e-12  # what one degree, share or number of calls may differ by from machine to machine
-_NONFINITE = {"inf": math.inf, "-inf": -math.inf, "nan": math.nan}
 _FLOATS = ("value", "standard_error", "low", "high", "at")
 
 
@@ -122,9 +119,14 @@ class Row(Subject):
         """Inverse of :meth:`to_json`.
 
         Raises:
-            ValueError: unknown fields, a missing one that every number has, or a number that is none.
+            ValueError: unknown fields, a missing one that every number has, or a value of another type or range.
         """
-        strict_fields(form, _NEEDED, optional=frozenset(COLUMNS) - _NEEDED, what="row")
+        read_form(form, RowForm, what="row")
+        return cls.from_checked_json(form)
+
+    @classmethod
+    def from_checked_json(cls, form: dict[str, Any]) -> Row:
+        """:meth:`from_json` of what is known to be a :class:`~analysis.lab.forms.RowForm`."""
         fields: dict[str, Any] = dict(form)
         for name in _FLOATS:
             fields[name] = _float_from_json(fields.get(name))
@@ -235,7 +237,6 @@ COLUMNS = tuple(field.name for field in dataclasses.fields(Row))
 _INTEGERS = ("seed", "samples", "position", "n_masked", "latents_masked", "step")
 _NEVER_NONE = ("distribution", "fingerprint", "model")  # an empty cell is an empty text there
 _NUMBERS = ("value", "standard_error", "calls", "degree", "at", "low", "high")
-_NEEDED = {field.name for field in dataclasses.fields(Row) if field.default is dataclasses.MISSING}
 
 
 def write_csv(path: Path, rows: Iterable[Row]) -> None:
@@ -251,28 +252,37 @@ def read_csv(path: Path) -> Rows:
     """The rows of a table that :func:`write_csv` has written, now or by an earlier version.
 
     Raises:
-        ValueError: a column that rows do not have, or a cell that is no number where one is due.
+        FileNotFoundError: there is no such file.
+        ValueError: it is no table, has a column that rows do not have, or a cell that is no value of its column; the
+            message names file and line.
     """
-    with path.open(newline="", encoding="utf-8") as file:
-        lines = list(csv.DictReader(file))
-    return Rows(Row.from_json({k: _cell(k, v) for k, v in line.items() if v or k in _NEVER_NONE}) for line in lines)
+    line = 1
+    try:
+        rows = list[Row]()
+        with path.open(newline="", encoding="utf-8") as file:
+            reader = csv.DictReader(file)
+            for cells in reader:
+                line = reader.line_num
+                if None in cells or None in cells.values():
+                    raise ValueError(f"it has not as many cells as the header, {len(reader.fieldnames or ())}.")
+                rows.append(Row.from_json({k: _cell(k, v) for k, v in cells.items() if v or k in _NEVER_NONE}))
+        return Rows(rows)
+    except (ValueError, csv.Error) as error:
+        raise ValueError(f"{path} is no table of rows, or is damaged after line {line}: {error}") from error
 
 
 def _cell(name: str, text: str) -> str | int | float:
     if name in _INTEGERS:
         return int(text)
-    return float(text) if name in _NUMBERS else text
+    if name not in _NUMBERS:
+        return text
+    number = float(text)
+    return number if math.isfinite(number) else str(number)
 
 
 def _float_to_json(value: float | None) -> float | str | None:
     return value if value is None or math.isfinite(value) else str(value)
 
 
-def _float_from_json(value: Any) -> float | None:
-    if isinstance(value, str):
-        if value not in _NONFINITE:
-            raise ValueError(f"a number is finite, 'inf', '-inf' or 'nan'; got {value!r}.")
-        return _NONFINITE[value]
-    if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
-        raise ValueError(f"a number is finite, 'inf', '-inf' or 'nan'; got {value!r}.")
+def _float_from_json(value: float | str | None) -> float | None:
     return None if value is None else float(value)

@@ -1,6 +1,8 @@
 """Checkpoints: one safetensors file with weights, optimizer state and everything needed to know what they are.
 
-Written atomically, so the file is always a whole one; read with a checksum, so a damaged one is refused. No pickle.
+Written atomically, so the file is always a whole one; read with a checksum over the tensors and a digest over that and
+the whole description, so a damaged one is refused. Files of format 1 have the checksum alone: they are read and
+reported as unchecked. No pickle.
 """
 
 from __future__ import annotations
@@ -18,19 +20,17 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from generators.ground.codec import strict_fields
-from generators.ground.storage import write_atomic
+from generators.ground.codec import SEAL, seal, unseal
+from generators.ground.forms import read_form
+from generators.ground.storage import parse_json, write_atomic
+from lo_theory.learning.checkpoint_form import CoordinatesForm, NetworkForm, PatchesForm, check_description
 from lo_theory.learning.coordinates import GridCoordinates
 from lo_theory.learning.network import NetworkConfig, Transformer
 from lo_theory.learning.patches import PromptPatches
 
-_FORMAT = 1
+_FORMAT, _UNSEALED = 2, 1
 _FIELD = "lo_theory"
 _NETWORK = "network."
-_FIELDS = {
-    "format", "checksum", "torch_version", "network", "objective", "source", "training", "fingerprint", "step",
-    "tokens", "flops", "seconds",
-}  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +47,8 @@ class Checkpoint:
         seconds: wall-clock training time so far, stops not counted.
         tensors: weights as ``network.<name>``, the optimizers' state as ``optimizer.<name>.<key>``; on the CPU.
         torch_version: that of the writer.
+        log: digest of the log up to this step (:mod:`lo_theory.learning.log`); None: not known.
+        checked: whether its file has a digest over all of this; False for one of format 1.
     """
 
     network: NetworkConfig
@@ -60,6 +62,8 @@ class Checkpoint:
     seconds: float
     tensors: dict[str, Tensor]
     torch_version: str = str(torch.__version__)
+    log: str | None = None
+    checked: bool = True
 
     def build_network(self) -> Transformer:
         """A new network with these weights.
@@ -96,13 +100,16 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     """Write ``checkpoint``; if the write fails the previous file at ``path`` is intact.
 
     Raises:
+        ValueError: a field that no reader would accept.
         OSError: as the system reports it.
     """
     tensors = {name: value.contiguous() for name, value in checkpoint.tensors.items()}
     form = {field.name: getattr(checkpoint, field.name) for field in dataclasses.fields(checkpoint)}
-    del form["tensors"]
+    del form["tensors"], form["checked"]
     form |= {"format": _FORMAT, "checksum": _checksum(tensors), "network": dataclasses.asdict(checkpoint.network)}
-    write_atomic(path, save(tensors, {_FIELD: json.dumps(form, sort_keys=True, allow_nan=False)}))
+    text = json.dumps(seal(form), sort_keys=True, allow_nan=False)
+    check_description(unseal(json.loads(text), what="checkpoint")[0])
+    write_atomic(path, save(tensors, {_FIELD: text}))
 
 
 def load_checkpoint(path: Path, expected_fingerprint: str | None = None) -> Checkpoint:
@@ -114,10 +121,14 @@ def load_checkpoint(path: Path, expected_fingerprint: str | None = None) -> Chec
             distribution other than the expected one. The message names the file and the way out.
     """
     form, tensors = _read(Path(path))
+    version = form.get("format")
     try:
-        if form.get("format") != _FORMAT:
-            raise ValueError(f"format {form.get('format')!r} is not the one this version reads, {_FORMAT}.")
-        strict_fields(form, _FIELDS, what="checkpoint")
+        if version not in (_FORMAT, _UNSEALED):
+            raise ValueError(f"format {version!r} is not one this version reads, {_UNSEALED} or {_FORMAT}.")
+        form, sealed = unseal(form, what="its description")
+        if sealed != (version == _FORMAT):
+            raise ValueError(f"format {version} and {'a' if sealed else 'no'} field {SEAL!r} do not go together.")
+        check_description(form)
         network = network_config_from_json(form["network"])
     except ValueError as error:
         raise ValueError(f"{path}: {error} Train again, or use the version of lo-theory that wrote it.") from error
@@ -128,13 +139,21 @@ def load_checkpoint(path: Path, expected_fingerprint: str | None = None) -> Chec
             f"{path} was trained on distribution {form['fingerprint']}, not on {expected_fingerprint}. "
             "Use the distribution it was trained on, or train a network for this one."
         )
-    known = {name: form[name] for name in _FIELDS - {"format", "checksum"}}
-    return Checkpoint(**known | {"network": network, "tensors": tensors})
+    known = {name: value for name, value in form.items() if name not in ("format", "checksum")}
+    return Checkpoint(**known | {"network": network, "tensors": tensors, "checked": sealed})
 
 
 def load_network(path: Path, expected_fingerprint: str | None = None) -> Transformer:
     """The network of a checkpoint, on the CPU. Raises as :func:`load_checkpoint`."""
-    checkpoint = load_checkpoint(path, expected_fingerprint)
+    return network_in(path, load_checkpoint(path, expected_fingerprint))
+
+
+def network_in(path: Path, checkpoint: Checkpoint) -> Transformer:
+    """The network of the checkpoint that was read from ``path``.
+
+    Raises:
+        ValueError: the weights do not fit the network that is described; names the file.
+    """
     try:
         return checkpoint.build_network()
     except ValueError as error:
@@ -149,23 +168,18 @@ def network_config_from_json(form: Mapping[str, Any]) -> NetworkConfig:
     Raises:
         ValueError: an unknown or missing field, or a value that the config refuses.
     """
-    parts = {"coordinates": (GridCoordinates, "grid of coordinates"), "patches": (PromptPatches, "patched prompt")}
-    _check_fields(form, NetworkConfig, frozenset(parts), what="network config")
+    parts: dict[str, tuple[type[Any], type[Any], str]] = {
+        "coordinates": (GridCoordinates, CoordinatesForm, "grid of coordinates"),
+        "patches": (PromptPatches, PatchesForm, "patched prompt"),
+    }
+    read_form(form, NetworkForm, what="network config")
     built: dict[str, GridCoordinates | PromptPatches | None] = {}
-    try:
-        for name, (kind, what) in parts.items():
-            part = form.get(name)
-            if part is not None:
-                _check_fields(part, kind, frozenset(), what=what)
-            built[name] = None if part is None else kind(**part)
-        return NetworkConfig(**{**form, **built})
-    except TypeError as error:
-        raise ValueError(f"a field of the network config has the wrong type ({error}).") from error
-
-
-def _check_fields(form: Any, kind: type[Any], optional: frozenset[str], *, what: str) -> None:
-    names = {field.name for field in dataclasses.fields(kind)}
-    strict_fields(form, names - optional, optional=optional, what=what)
+    for name, (kind, shape, what) in parts.items():
+        part = form.get(name)
+        if part is not None:
+            read_form(part, shape, what=what)
+        built[name] = None if part is None else kind(**part)
+    return NetworkConfig(**{**form, **built})
 
 
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
@@ -180,8 +194,8 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     if _FIELD not in metadata:
         raise ValueError(f"{path} is a safetensors file of another program: its header has no {_FIELD!r} entry.")
     try:
-        form = json.loads(metadata[_FIELD])
-    except json.JSONDecodeError as error:
+        form = parse_json(metadata[_FIELD])
+    except ValueError as error:
         raise ValueError(_damaged(path, f"its description is no JSON: {error}")) from error
     if not isinstance(form, dict):
         raise ValueError(_damaged(path, "its description is no JSON object"))

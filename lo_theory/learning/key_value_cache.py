@@ -2,12 +2,13 @@
 
 A causal network answers token by token, and what it made of a token depends on that token and those before it alone. So
 inputs that begin like those of the call before need not be read again from the start. Whether they begin so is looked
-up in the inputs themselves: a cache changes an answer by rounding at most, whatever is asked in which order.
+up in the inputs themselves, and whether the weights are those of the call before in the weights: a cache changes an
+answer by rounding at most, whatever is asked in which order and trained in between.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import torch
@@ -50,8 +51,40 @@ class BlockCache:
             self._keys, self._values = self._keys[rows], self._values[rows]
 
 
+class Weights:
+    """Which weights were used last, to notice that they are others.
+
+    They are others where one lies elsewhere in memory (``.data`` assigned, moved to a device, a new parameter) or was
+    written to since, which PyTorch counts: optimizer steps, ``load_state_dict`` and every operation in place but those
+    on ``.data`` itself, ``weight.data.copy_(...)``, which it keeps no count of. Tensors made under
+    ``torch.inference_mode`` have no count and are always taken for others.
+
+    Args:
+        now: the weights, in the same order at every call.
+    """
+
+    def __init__(self, now: Callable[[], Iterable[Tensor]]) -> None:
+        self._now = now
+        self._used: list[tuple[Tensor, int]] = []  # the memory is kept, so that no other weight can lie there
+
+    def changed(self) -> bool:
+        """Whether they are others than at the call before; at the first call they are."""
+        weights = list(self._now())
+        if any(weight.is_inference() for weight in weights):
+            return True
+        if len(weights) == len(self._used) and all(map(_is_as_used, weights, self._used)):
+            return False
+        self._used = [(weight.detach(), weight._version) for weight in weights]
+        return True
+
+
+def _is_as_used(weight: Tensor, used: tuple[Tensor, int]) -> bool:
+    memory, version = used
+    return weight._version == version and weight.data_ptr() == memory.data_ptr() and weight.dtype == memory.dtype
+
+
 class KeyValueCache:
-    """The caches of all blocks, and the inputs that they belong to; for a network whose weights do not change.
+    """The caches of all blocks, and the inputs that they belong to; new weights empty it.
 
     Memory: two floats per row, place, block and unit of width.
 
@@ -59,9 +92,13 @@ class KeyValueCache:
         blocks: number of them.
         places: of the network, which its attention sees.
         places_of: how many places the first n inputs take; 0 if fewer cannot be read.
+        weights: of the network.
     """
 
-    def __init__(self, blocks: int, places: int, places_of: Callable[[int], int]) -> None:
+    def __init__(
+        self, blocks: int, places: int, places_of: Callable[[int], int], weights: Callable[[], Iterable[Tensor]]
+    ) -> None:
+        self._weights = Weights(weights)
         self.blocks = [BlockCache(places) for _ in range(blocks)]
         self._places_of = places_of
         self._inputs: Int64[Tensor, "B T"] | None = None
@@ -76,6 +113,8 @@ class KeyValueCache:
             most: inputs that need not be read again, whatever is known.
         """
         known, rows = 0, None
+        if self._weights.changed():
+            self._inputs = None
         if self._inputs is not None and self._inputs.device == inputs.device and len(inputs):
             rows, shared = _alike(self._inputs, inputs)
             known = min(most, int(shared.min()))

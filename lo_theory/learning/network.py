@@ -167,7 +167,7 @@ class Transformer(nn.Module):
             raise ValueError(
                 "only a causal network can go on reading; a bidirectional one begins anew with each token."
             )
-        return KeyValueCache(self.config.layers, self.config.places, self.config.places_of)
+        return KeyValueCache(self.config.layers, self.config.places, self.config.places_of, self._weights)
 
     def next_logits(
         self, tokens: Int64[Tensor, "B T"], at: Int64[Tensor, " B"], cache: KeyValueCache
@@ -192,6 +192,11 @@ class Transformer(nn.Module):
         behind = tokens.shape[1] - at  # the places end where the tokens do
         asked = x[torch.arange(len(x), device=x.device), x.shape[1] - behind]  # (B, W)
         return functional.linear(_rms_norm(asked, self.gain), self.head).float()
+
+    def _weights(self) -> Iterator[Tensor]:
+        """All that an answer depends on beside the tokens."""
+        yield from self.parameters()
+        yield from self.buffers()
 
     def _states(self, tokens: Int64[Tensor, "B T"]) -> Iterator[Float[Tensor, "B places W"]]:
         """What each block passes on."""

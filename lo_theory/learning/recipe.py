@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 
 from lo_theory.learning.coordinates import GridCoordinates
+from lo_theory.learning.memory import check_network_fits
 from lo_theory.learning.network import NetworkConfig, Shape, Transformer
 from lo_theory.learning.objective import Objective
 from lo_theory.learning.patches import PromptPatches
@@ -31,7 +32,8 @@ def build_network(
         shape: its size; of a value with more fields, such as a setting, the others do not matter.
         seed: of the initial weights.
     Raises:
-        ValueError: a shape that no network has, or coordinates or patches that do not fit the rows.
+        ValueError: a shape that no network has or that does not fit into memory, or coordinates or patches that do not
+            fit the rows.
     """
     config = NetworkConfig(
         length=source.length,
@@ -41,6 +43,7 @@ def build_network(
         patches=patches,
         **dataclasses.asdict(shape.shape),
     )
+    check_network_fits(config)
     return Transformer(config, torch.Generator().manual_seed(seed)).to(device)
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import json
 import math
 import sys
 import time
@@ -20,9 +19,12 @@ from typing import Any, Literal
 import torch
 
 from generators.ground.draws import derived_seed
-from generators.ground.storage import write_atomic
+from generators.ground.forms import Hex16, read_form
+from generators.ground.ownership import owned_directory, require_owned
 from lo_theory.learning.checkpoint import Checkpoint, load_checkpoint, network_tensors, restore_network, save_checkpoint
 from lo_theory.learning.flops import training_flops
+from lo_theory.learning.log import StepRecord, TrainingLog, read_log
+from lo_theory.learning.memory import check_batch_fits
 from lo_theory.learning.network import Transformer
 from lo_theory.learning.objective import Objective
 from lo_theory.learning.optimizer import (
@@ -115,33 +117,20 @@ class TrainConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
-class StepRecord:
-    """What is known after an update; a line of the log.
+class TrainResult:
+    """A finished run.
 
     Attributes:
-        step: finished steps, so 1 for the first.
-        loss_nats: of this batch, nats per sequence.
-        learning_rate: AdamW's.
-        grad_norm: before clipping, of the loss in nats per token.
-        tokens, flops, seconds: spent so far.
+        network: the trained one, which was passed in.
+        history: the logged steps.
+        checkpoint: its file if there is one.
+        checked: whether all that the run went on from had digests; files of before have none.
     """
-
-    step: int
-    loss_nats: float
-    learning_rate: float
-    grad_norm: float
-    tokens: int
-    flops: int
-    seconds: float
-
-
-@dataclass(frozen=True, kw_only=True)
-class TrainResult:
-    """A finished run: the trained network (the one passed in), the logged steps, and the checkpoint if there is one."""
 
     network: Transformer
     history: tuple[StepRecord, ...]
     checkpoint: Path | None
+    checked: bool = True
 
 
 class TrainingDiverged(RuntimeError):  # noqa: N818 - an event of the run, not a mistake in the call
@@ -166,32 +155,39 @@ def train(
     """Train ``network`` in place, on the device where it lies.
 
     Args:
-        directory: for the log and the checkpoint; nothing is written without it.
+        directory: for the log and the checkpoint, owned until the end; nothing is written without it.
         resume: go on from the checkpoint in ``directory`` if there is one; otherwise both files are replaced.
         on_step: called after each update, when its log line and checkpoint are written; may raise to stop.
         progress: show a bar with the time left, if standard error is a terminal.
     Raises:
         ValueError: network, objective and source do not fit each other, or the checkpoint is of another run.
         TrainingDiverged: at the first loss or gradient that is not finite; the last checkpoint is intact.
+        DirectoryInUseError: another process trains into ``directory``, which one owns at a time
+            (:func:`~generators.ground.ownership.owned_directory`).
+        FileNotFoundError: ``directory`` was removed meanwhile; it is not brought back.
+        OSError: as the system reports it, of a disk that is full or cannot be written.
         KeyboardInterrupt: passed on; the last checkpoint is intact and a resumed run repeats the steps since.
     """
     check_fit(network, objective, source)
-    run = _Run(network, objective, source, config, directory)
-    first, spent = run.start(resume)
-    started = time.perf_counter() - spent
-    with _progress(config.steps, first, progress and sys.stderr.isatty()) as advance:
-        for step in range(first, config.steps):
-            loss, norm = run.update(step)
-            record = run.record(step + 1, loss, norm, time.perf_counter() - started)
-            run.keep(record)
-            if on_step is not None:
-                on_step(record)
-            advance(record)
-    return TrainResult(network=network, history=tuple(run.history), checkpoint=run.checkpoint_path)
+    with contextlib.nullcontext() if directory is None else owned_directory(directory, "train"):
+        run = _Run(network, objective, source, config, directory)
+        first, spent = run.start(resume)
+        started = time.perf_counter() - spent
+        with _progress(config.steps, first, progress and sys.stderr.isatty()) as advance:
+            for step in range(first, config.steps):
+                loss, norm = run.update(step)
+                record = run.record(step + 1, loss, norm, time.perf_counter() - started)
+                run.keep(record)
+                if on_step is not None:
+                    on_step(record)
+                advance(record)
+    return TrainResult(
+        network=network, history=tuple(run.log.history), checkpoint=run.checkpoint_path, checked=run.checked
+    )
 
 
 def check_fit(network: Transformer, objective: Objective, source: RowSource) -> None:
-    """Raise ValueError unless the three fit each other."""
+    """Raise ValueError unless the three fit each other, and a batch of them into memory."""
     shape = network.config
     objective.check(shape)
     if (shape.length, shape.vocabulary) != (source.length, source.vocabulary):
@@ -199,6 +195,9 @@ def check_fit(network: Transformer, objective: Objective, source: RowSource) -> 
             f"the network reads {shape.length} tokens of {shape.vocabulary} kinds, the rows have {source.length} of "
             f"{source.vocabulary}; build it with NetworkConfig(length={source.length}, vocabulary={source.vocabulary})."
         )
+    read_form(source.fingerprint, Hex16, what="the fingerprint of a row source")  # as its checkpoints will have it
+    if next(network.parameters()).device.type == "cpu":
+        check_batch_fits(shape, source.batch_size)
 
 
 class _Run:
@@ -217,8 +216,8 @@ class _Run:
             weight_decay=config.weight_decay,
         )
         self.checkpoint_path = None if directory is None else Path(directory) / CHECKPOINT_NAME
-        self.log_path = None if directory is None else Path(directory) / LOG_NAME
-        self.history: list[StepRecord] = []
+        self.log = TrainingLog(None if directory is None else Path(directory) / LOG_NAME)
+        self.checked = True
 
     def update(self, step: int) -> tuple[float, float]:
         """One update of all weights; (loss in nats per sequence, gradient norm)."""
@@ -249,28 +248,35 @@ class _Run:
     def keep(self, record: StepRecord) -> None:
         """Log and checkpoint where one is due, in this order: a line past the checkpoint is dropped on resume."""
         last = record.step == self.config.steps
-        if last or record.step % self.config.log_every == 0:
-            self.history.append(record)
-            if self.log_path is not None:
-                with self.log_path.open("a", encoding="utf-8") as log:
-                    log.write(_line(record))
-        if self.checkpoint_path is not None and (last or record.step % self.config.checkpoint_every == 0):
+        logged, saved = (
+            last or record.step % every == 0 for every in (self.config.log_every, self.config.checkpoint_every)
+        )
+        if self.checkpoint_path is not None and (logged or saved):
+            require_owned(self.checkpoint_path.parent)
+        if logged:
+            self.log.add(record)
+        if self.checkpoint_path is not None and saved:
+            self.log.settle()
             save_checkpoint(self.checkpoint_path, self._checkpoint(record))
 
     def start(self, resume: bool) -> tuple[int, float]:
         """Restore the last checkpoint or clear the directory; (finished steps, seconds spent on them)."""
-        if self.checkpoint_path is None or self.log_path is None:
+        if self.checkpoint_path is None or self.log.path is None:
             return 0, 0.0
         if not (resume and self.checkpoint_path.exists()):
             self.checkpoint_path.unlink(missing_ok=True)
-            write_atomic(self.log_path, b"")
+            self.log.restart([])
             return 0, 0.0
         checkpoint = load_checkpoint(self.checkpoint_path, self.source.fingerprint)
         self._check_same_run(checkpoint)
+        there = self.log.path.exists()
+        records = read_log(self.log.path, checkpoint.step, checkpoint.log) if there else []
         restore_network(self.network, checkpoint.tensors)
         restore_optimizers(self.optimizers, checkpoint.tensors)
-        self.history = _read_log(self.log_path, checkpoint.step)
-        write_atomic(self.log_path, "".join(map(_line, self.history)).encode())
+        self.checked = checkpoint.checked
+        if not there and checkpoint.log is not None:  # first a checkpoint that vouches for a log without lines
+            save_checkpoint(self.checkpoint_path, dataclasses.replace(checkpoint, log=self.log.digest))
+        self.log.restart(records)
         return checkpoint.step, checkpoint.seconds
 
     def _checkpoint(self, record: StepRecord) -> Checkpoint:
@@ -285,6 +291,7 @@ class _Run:
             flops=record.flops,
             seconds=record.seconds,
             tensors=network_tensors(self.network) | optimizer_tensors(self.optimizers),
+            log=self.log.digest,
         )
 
     def _check_same_run(self, checkpoint: Checkpoint) -> None:
@@ -321,21 +328,6 @@ def _autocast(precision: str, device: torch.device) -> contextlib.AbstractContex
     if precision == "bfloat16" or (precision == "auto" and able):
         return torch.autocast(device.type, dtype=torch.bfloat16)
     return contextlib.nullcontext()
-
-
-def _line(record: StepRecord) -> str:
-    return json.dumps(dataclasses.asdict(record), allow_nan=False) + "\n"
-
-
-def _read_log(path: Path, last_step: int) -> list[StepRecord]:
-    """Records up to ``last_step``; a last line cut short by a kill lies past it and is dropped with the others."""
-    records: list[StepRecord] = []
-    for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
-        with contextlib.suppress(json.JSONDecodeError):
-            record = StepRecord(**json.loads(line))
-            if record.step <= last_step:
-                records.append(record)
-    return records
 
 
 @contextlib.contextmanager

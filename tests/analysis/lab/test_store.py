@@ -136,6 +136,83 @@ def test_a_file_of_another_unit_is_not_taken_for_this_one(tmp_path):
         store.get(TrainUnit())
 
 
+def kept(store, **changes):
+    """The file of a finished unit, and its JSON form."""
+    path = store.put(TrainUnit(), [row(**changes)], provenance.collect({}))
+    return path, json.loads(path.read_text())
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda form: form["rows"][0].update(value=0.26),
+        lambda form: form["rows"][0].update(metric="kl_bits"),
+        lambda form: form["rows"][0].update(method="exact"),
+        lambda form: form["provenance"].update(commit="unknown"),
+        lambda form: form["rows"].clear(),
+        lambda form: form.update(digest="0" * 64),
+    ],
+)
+def test_a_finished_unit_is_covered_by_its_digest(tmp_path, change):
+    store = RowStore(tmp_path)
+    path, form = kept(store)
+    change(form)
+    path.write_text(json.dumps(form))
+    with pytest.raises(ValueError, match=r"train-unit.*json is damaged.*digest.*Delete it"):
+        store.get(TrainUnit())
+
+
+def test_a_unit_of_before_is_read_and_reported_as_unchecked(tmp_path):
+    store = RowStore(tmp_path)
+    path, form = kept(store)
+    assert [unit.checked for unit in store.units()] == [True]
+    del form["digest"]
+    form["rows"][0]["value"] = 0.75
+    path.write_text(json.dumps(form))
+    (unit,) = store.units([TrainUnit()])
+    assert not unit.checked
+    assert unit.rows[0].value == 0.75
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda form: form["rows"][0].update(samples=-1), r"in rows\[0\].samples; got -1"),
+        (lambda form: form["rows"][0].update(seed="0"), r"in rows\[0\].seed; got '0'"),
+        (lambda form: form["rows"][0].update(over="rows"), r"in rows\[0\].over; got 'rows'"),
+        (lambda form: form["rows"][0].update(step=2.5), r"in rows\[0\].step; got 2.5"),
+        (lambda form: form["provenance"].update(date="yesterday"), "in provenance.date; got 'yesterday'"),
+        (lambda form: form["provenance"].update(threads=0), "in provenance.threads; got 0"),
+        (lambda form: form["provenance"].update(seconds=-1), "in provenance.seconds; got -1"),
+        (lambda form: form["provenance"].update(host="x"), "host"),
+    ],
+)
+def test_every_field_of_a_unit_of_before_has_its_type_and_range(tmp_path, change, message):
+    store = RowStore(tmp_path)
+    path, form = kept(store)
+    del form["digest"]
+    change(form)
+    path.write_text(json.dumps(form))
+    with pytest.raises(ValueError, match=rf"json is damaged: .*{message}.*Delete it"):
+        store.get(TrainUnit())
+
+
+def test_the_configuration_of_a_unit_of_before_is_covered_by_its_name(tmp_path):
+    store = RowStore(tmp_path)
+    path, form = kept(store)
+    del form["digest"]
+    form["config"]["counts"] = [1, 3]
+    path.write_text(json.dumps(form))
+    with pytest.raises(ValueError, match="another configuration than its name says"):
+        store.units()
+
+
+def test_a_row_that_no_reader_would_accept_is_not_written(tmp_path):
+    with pytest.raises(ValueError, match="samples; got -1"):
+        RowStore(tmp_path).put(TrainUnit(), [row(samples=-1)], provenance.collect({}))
+    assert not list(tmp_path.iterdir())
+
+
 def test_an_interrupted_write_leaves_the_finished_unit_intact(tmp_path, monkeypatch):
     store = RowStore(tmp_path)
     store.put(TrainUnit(), [row(value=1.0)], provenance.collect({}))

@@ -10,6 +10,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from generators.ground.codec import seal
 from lo_theory.learning.checkpoint import (
     Checkpoint,
     load_checkpoint,
@@ -47,13 +48,16 @@ def path(tmp_path):
     return tmp_path / "run.safetensors"
 
 
-def edit_description(path, change):
-    """Rewrite the JSON description inside the file and leave the tensors alone."""
+def edit_description(path, change, *, sealed=True):
+    """Rewrite the JSON description inside the file and leave the tensors alone; ``sealed``: with a digest that fits."""
     content = path.read_bytes()
     (size,) = struct.unpack("<Q", content[:8])
     header = json.loads(content[8 : 8 + size])
     form = json.loads(header["__metadata__"]["lo_theory"])
-    header["__metadata__"]["lo_theory"] = json.dumps(change(form))
+    changed = change(form)
+    if sealed and isinstance(changed, dict):
+        changed = seal(changed)
+    header["__metadata__"]["lo_theory"] = json.dumps(changed)
     text = json.dumps(header).encode()
     path.write_bytes(struct.pack("<Q", len(text)) + text + content[8 + size :])
 
@@ -134,9 +138,60 @@ def test_unknown_missing_and_impossible_fields_are_named(path, change, message):
         load_checkpoint(path)
 
 
-def test_editing_the_description_alone_does_no_harm(path):
-    edit_description(path, lambda form: form | {"step": 4})
-    assert load_checkpoint(path).step == 4
+@pytest.mark.parametrize(
+    "change",
+    [{"step": 4}, {"seconds": 1.25}, {"torch_version": "2.0.0"}, {"log": "0" * 16}, {"network": {"layers": 2}}],
+)
+def test_the_description_is_covered_by_a_digest(path, change):
+    edit_description(path, lambda form: form | change, sealed=False)
+    with pytest.raises(ValueError, match=r"run\.safetensors: its description is damaged or was edited"):
+        load_checkpoint(path)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"step": -1}, "checkpoint: expected `int` >= 0 in step; got -1"),
+        ({"step": "4"}, "in step; got '4'"),
+        ({"step": 4.0}, "in step; got 4.0"),
+        ({"seconds": -0.5}, "in seconds; got -0.5"),
+        ({"tokens": None}, "in tokens; got None"),
+        ({"flops": True}, "in flops; got True"),
+        ({"fingerprint": "none"}, "in fingerprint; got 'none'"),
+        ({"torch_version": 2}, "in torch_version; got 2"),
+        ({"training": {"steps": "10"}}, "in training.steps; got '10'"),
+        ({"training": {"learning_rate": None, "stepz": 10}}, "unknown field"),
+        ({"objective": {"objective": "autoregressive", "order": "01"}}, "objective of a checkpoint: .* in order"),
+        ({"objective": {"objective": "masked", "maskers": "x"}}, "unknown field 'maskers'"),
+        ({"source": {"source": "fresh", "sample_seed": None}}, "source of a checkpoint: .* in sample_seed; got None"),
+    ],
+)
+@pytest.mark.parametrize("version", [1, 2])
+def test_every_field_has_its_type_and_range_in_both_formats(path, version, change, message):
+    edit_description(path, lambda form: (form if version == 2 else of_before(form)) | change, sealed=version == 2)
+    with pytest.raises(ValueError, match=rf"run\.safetensors: .*{message}"):
+        load_checkpoint(path)
+
+
+def of_before(form):
+    """The description as format 1 had it."""
+    return {name: value for name, value in form.items() if name not in ("digest", "log")} | {"format": 1}
+
+
+def test_a_file_of_before_is_read_and_reported_as_unchecked(path):
+    assert load_checkpoint(path).checked
+    edit_description(path, lambda form: of_before(form) | {"step": 4}, sealed=False)
+    read = load_checkpoint(path)
+    assert (read.step, read.checked, read.log) == (4, False, None)
+    edit_description(path, lambda form: form | {"format": 2}, sealed=False)
+    with pytest.raises(ValueError, match="format 2 and no field 'digest'"):
+        load_checkpoint(path)
+
+
+def test_what_no_reader_would_accept_is_not_written(path):
+    with pytest.raises(ValueError, match="in step; got -1"):
+        save_checkpoint(path, checkpoint(step=-1))
+    assert load_checkpoint(path).step == 3
 
 
 def test_weights_of_another_shape_are_refused_and_copy_nothing(path):

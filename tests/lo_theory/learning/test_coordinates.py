@@ -223,7 +223,7 @@ def test_chains_of_a_causal_denoiser_are_one_distribution():
 def test_checkpoints_keep_the_grid(tmp_path):
     network = build(HOUSES)
     saved = Checkpoint(
-        network=network.config, objective={}, source={}, training={}, fingerprint="f", step=1, tokens=1, flops=1,
+        network=network.config, objective={}, source={}, training={}, fingerprint="f" * 16, step=1, tokens=1, flops=1,
         seconds=1.0, tensors=network_tensors(network),
     )  # fmt: skip
     save_checkpoint(tmp_path / "run.safetensors", saved)

@@ -109,14 +109,71 @@ def test_what_was_read_is_not_read_again(kind):
     assert all(later > 2 * one_place for later in plain[1:])
 
 
-def test_a_network_that_has_changed_would_be_noticed():
-    """Negative control: the memory is used, and is of the weights that read it."""
+def stepped(network):
+    """One step of an optimizer that writes to many weights at once."""
+    network.requires_grad_(True)
+    optimizer = torch.optim.AdamW(network.parameters(), lr=0.1)
+    network(torch.zeros(1, LENGTH, dtype=torch.int64)).square().sum().backward()
+    optimizer.step()
+    network.requires_grad_(False)
+
+
+def replaced(network):
+    """Twice, so that the memory of the first weights may be given to the third."""
+    for factor in (2.0, 3.0):
+        weight = network.get_parameter("blocks.0.qkv")
+        weight.data = weight.data * factor
+
+
+def put_in_place(network):
+    network.blocks[0].qkv = nn.Parameter(network.blocks[0].qkv * 2.0, requires_grad=False)
+
+
+CHANGES = {
+    "in place": lambda network: network.get_parameter("blocks.0.qkv").mul_(2.0),
+    "one entry": lambda network: network.get_parameter("embedding")[V].add_(1.0),
+    "a buffer": lambda network: network.angles.mul_(1.5),
+    "load_state_dict": lambda network: network.load_state_dict(build("rotary, gated", seed=7).state_dict()),
+    "an optimizer step": stepped,
+    "data replaced": replaced,
+    "another parameter": put_in_place,
+    "another precision": lambda network: network.double().float().get_parameter("head").mul_(1.0),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_new_weights_are_noticed_and_what_the_old_ones_read_is_forgotten(change):
+    network = build("rotary, gated")
+    rows = draw(np.random.default_rng(1), 3)
+    plain, remembering = (CausalDenoiser(network, np.arange(LENGTH), remembers=on) for on in (False, True))
+    remembering(prefixes(rows, [6] * 3))
+    later = prefixes(rows, [7] * 3)
+    before = plain(later)
+    CHANGES[change](network)
+    if change != "another precision":
+        assert (plain(later) - before)[~before.isnan()].abs().max() > 1e-2, "negative control: the answers are others"
+    same(remembering(later), plain(later))
+    same(remembering(prefixes(rows, [8] * 3)), plain(prefixes(rows, [8] * 3)))
+
+
+def test_weights_made_where_pytorch_counts_nothing_are_read_anew():
+    with torch.inference_mode():
+        network = build("learned")
+        plain, remembering = (CausalDenoiser(network, np.arange(LENGTH), remembers=on) for on in (False, True))
+        rows = draw(np.random.default_rng(1), 3)
+        remembering(prefixes(rows, [6] * 3))
+        network.get_parameter("blocks.0.qkv").mul_(2.0)
+        same(remembering(prefixes(rows, [7] * 3)), plain(prefixes(rows, [7] * 3)))
+
+
+def test_what_is_written_through_data_is_not_noticed():
+    """Negative control: the memory is used, and is of the weights that read it. PyTorch does not count this one."""
     network = build("learned")
     rows = draw(np.random.default_rng(1), 3)
     plain = CausalDenoiser(network, np.arange(LENGTH))
     remembering = CausalDenoiser(network, np.arange(LENGTH), remembers=True)
     remembering(prefixes(rows, [6] * 3))
-    network.get_parameter("blocks.0.qkv").mul_(2.0)
+    network.get_parameter("blocks.0.qkv").data.mul_(2.0)
     later = prefixes(rows, [7] * 3)
     assert (remembering(later) - plain(later))[~plain(later).isnan()].abs().max() > 1e-2
 

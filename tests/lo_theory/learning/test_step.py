@@ -13,12 +13,13 @@ from torch import Tensor
 from torch.optim.optimizer import register_optimizer_step_pre_hook
 
 from generators.ground.draws import derived_seed
+from lo_theory.learning.log import StepRecord
 from lo_theory.learning.network import NetworkConfig, Transformer
 from lo_theory.learning.objective import AutoregressiveObjective, Curriculum, MaskedObjective, per_mask
 from lo_theory.learning.optimizer import warmup_cosine
 from lo_theory.learning.prompted import AnswerObjective, ContinuationObjective
 from lo_theory.learning.source import FixedRows
-from lo_theory.learning.training import StepRecord, TrainConfig, train
+from lo_theory.learning.training import TrainConfig, train
 
 LENGTH, STEPS = 6, 12
 CONFIG = TrainConfig(steps=STEPS, checkpoint_every=5, log_every=1, learning_rate=1e-2, seed=4)
