@@ -11,7 +11,7 @@ export OMP_NUM_THREADS ?= 1
 export OMP_WAIT_POLICY ?= passive
 export PYTHONHASHSEED ?= 0
 
-.PHONY: reproduce test tests lint format types wheel docs bench explore shuffle test-lowest test-newest clean
+.PHONY: reproduce test tests lint format types wheel docs bench explore soak shuffle test-lowest test-newest clean
 
 reproduce: $(INSTALLED)  ## the main job: hardness figures of real runs and their report, in runs/hardness-smoke
 	$(BIN)/lo-theory reproduce hardness --scale smoke
@@ -46,7 +46,11 @@ bench: $(INSTALLED)  ## speed as ratios of two things measured in one run
 	for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
 
 explore: $(INSTALLED)  ## the properties on other examples than the fixed ones: random seeds, ten times as many (an hour)
-	$(BIN)/python -m pytest -n $(WORKERS) -p no:randomly --hypothesis-profile=explore -m hypothesis
+	$(BIN)/python -m pytest -n $(WORKERS) -p no:randomly --hypothesis-profile=explore -m "hypothesis and not soak"
+
+soak: $(INSTALLED)  ## the tests too long for every day: kills, damaged files, random input; before a release
+	@echo "Tests marked soak, on $(WORKERS) processors: takes an hour or more."
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -p no:randomly -m soak
 
 shuffle: $(INSTALLED)  ## the tests in a random order, which must not matter
 	$(BIN)/python -m pytest -n $(WORKERS)

@@ -1,1 +1,1 @@
-"""The command line: ``lo-theory generate | train | evaluate | sample | reproduce``."""
+"""The command line: ``lo-theory generate | train | evaluate | sample | reproduce | merge``."""

@@ -1,10 +1,14 @@
-"""The JSON file of a distribution, such as the one beside a checkpoint."""
+"""The JSON file of a distribution, such as the one beside a checkpoint.
+
+It has no digest of its own: the checkpoint carries the distribution's fingerprint, which covers every field.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from generators.distribution import LODistribution
+from generators.ground.codec import seal
 from generators.ground.storage import read_json, write_json_atomic
 
 DISTRIBUTION_NAME = "distribution.json"
@@ -18,8 +22,6 @@ def read_distribution(path: Path) -> LODistribution:
         ValueError: the file holds none; the message names it.
     """
     form = read_json(path)
-    if not isinstance(form, dict):
-        raise ValueError(f"{path} holds no distribution: its JSON form is an object; got {form!r:.40}.")
     try:
         return LODistribution.from_json(form)
     except ValueError as error:
@@ -27,7 +29,7 @@ def read_distribution(path: Path) -> LODistribution:
 
 
 def save_distribution(distribution: LODistribution, directory: Path, *, replace: bool = False) -> None:
-    """Write ``distribution.json`` beside the checkpoint.
+    """Write ``distribution.json`` beside the checkpoint, sealed by a digest.
 
     Args:
         replace: also over another distribution, because the model there is thrown away.
@@ -40,4 +42,4 @@ def save_distribution(distribution: LODistribution, directory: Path, *, replace:
             f"{directory} holds a model of distribution {there.fingerprint}, not {distribution.fingerprint}. "
             "Choose another directory with --out, or throw that model away with --restart."
         )
-    write_json_atomic(path, distribution.to_json())
+    write_json_atomic(path, seal(distribution.to_json()))

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from analysis.cli.numbers import require_at_least
-from analysis.cli.workspace import TrainedModel, load_model
+from analysis.cli.workspace import TrainedModel, load_model, tell_unchecked
 from analysis.lab.rows import MDM, Row, Subject, write_csv
 from analysis.measures.likelihood_gap import chain_nats, likelihood_gap, order_averaged_nats
 from analysis.measures.order_accuracy import order_accuracy
@@ -28,6 +28,7 @@ def evaluate_model(asked: Evaluate) -> None:
     require_at_least(1, rows=asked.rows)
     require_at_least(0, sample_seed=asked.sample_seed)
     model = load_model(asked.model)
+    tell_unchecked(asked.model, model.checked)
     about = Subject(
         distribution=asked.model.name,
         fingerprint=model.distribution.fingerprint,

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from analysis.cli.families import Family
 from analysis.cli.numbers import require_at_least
-from generators.datasets.dataset import Columns, FileFormat, write_dataset
+from generators.datasets.manifest import Columns, FileFormat
+from generators.datasets.writing import write_dataset
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,6 +24,8 @@ class Generate:
         columns: "position" keeps the sequence as it is, "order" puts the latents first.
         shard_rows: sequences per file; about 16 MiB if not given.
         jobs: shards written at once.
+        cluster: address of a Dask scheduler whose workers write the shards, such as tcp://host:8786 (extra "cluster");
+            they must see the directory.
         quiet: show no progress; what was written is said all the same.
     """
 
@@ -34,16 +37,20 @@ class Generate:
     columns: Columns = "position"
     shard_rows: int | None = None
     jobs: int = 1
+    cluster: str | None = None
     quiet: bool = False
 
     def run(self) -> None:
         """Write the dataset and say what it is."""
         from tqdm import tqdm
 
+        from analysis.cli.cluster import cluster
+
         require_at_least(1, rows=self.rows, jobs=self.jobs, shard_rows=self.shard_rows)
         require_at_least(0, sample_seed=self.sample_seed)
         distribution = self.distribution.build()
-        with tqdm(total=self.rows, unit="row", unit_scale=True, disable=self.quiet or None) as bar:
+        bar = tqdm(total=self.rows, unit="row", unit_scale=True, disable=self.quiet or None)
+        with cluster(self.cluster, self.jobs, shared=self.out) as jobs, bar:
 
             def show(done: int, total: int) -> None:
                 bar.update(done - bar.n)
@@ -56,7 +63,7 @@ class Generate:
                 shard_rows=self.shard_rows,
                 format=self.format,
                 columns=self.columns,
-                n_jobs=self.jobs,
+                n_jobs=jobs or 1,
                 progress=show,
             )
         print(

@@ -1,4 +1,4 @@
-"""The command line: ``lo-theory generate | train | evaluate | sample | reproduce``, ``evaluate | sample sudoku``."""
+"""The commands ``lo-theory generate | train | evaluate | sample | reproduce | merge``, ``evaluate | sample sudoku``."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import tyro
 import lo_theory
 from analysis.cli.evaluate import Evaluate
 from analysis.cli.generate import Generate
+from analysis.cli.merge import Merge
 from analysis.cli.numbers import WHOLE_NUMBERS
 from analysis.cli.reproduce import Reproduce
 from analysis.cli.sample import Sample
@@ -22,7 +23,7 @@ from analysis.cli.terminal import write_what_can_be_written
 from analysis.cli.train import Train
 
 Command = Annotated[
-    Generate | Train | Evaluate | Sample | Reproduce,
+    Generate | Train | Evaluate | Sample | Reproduce | Merge,
     tyro.conf.OmitSubcommandPrefixes,
     tyro.conf.OmitArgPrefixes,
 ]
@@ -73,12 +74,19 @@ def _run(command: Any) -> int:
         sys.stdout.flush()
     except BrokenPipeError:  # whoever reads the output, such as head, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except MemoryError as error:
+        print(f"lo-theory: {_lower(str(error)) or 'out of memory'}; choose smaller sizes.", file=sys.stderr)
+        return 2
     except (ValueError, OSError, RuntimeError) as error:
         if isinstance(error, RuntimeError) and not _diverged(error):
             raise
         print(f"lo-theory: {as_typed(str(error), command)}", file=sys.stderr)
         return 2
     return 0
+
+
+def _lower(message: str) -> str:
+    return message[:1].lower() + message[1:].rstrip(".")
 
 
 def _diverged(error: RuntimeError) -> bool:

@@ -17,3 +17,5 @@ PuzzleRule = Literal[
 ]  # fmt: skip
 
 Reasoner = Literal["candidates", "singles", "strategies", "exact", "network"]
+
+Digits = Literal["1-4", "0-3", "1-6", "0-5", "1-9", "0-8", "1-g", "0-f"]

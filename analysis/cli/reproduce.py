@@ -46,6 +46,7 @@ class Reproduce:
         scale: "smoke" takes minutes on two cores, "small" up to an hour, "paper" a large GPU for networks.
         out: directory; runs/NAME-SCALE if not given.
         jobs: units computed at once, one thread each; all processors if not given.
+        cluster: address of a Dask scheduler whose workers compute the units, such as tcp://host:8786 (extra "cluster").
         device: such as cpu or cuda.
         quiet: show no progress and no line for each unit; results are printed all the same.
     """
@@ -54,18 +55,22 @@ class Reproduce:
     scale: ScaleName = "smoke"
     out: Path | None = None
     jobs: int | None = None
+    cluster: str | None = None
     device: str = "cpu"
     quiet: bool = False
 
     def run(self) -> None:
         """Run it and say where the report is."""
+        from analysis.cli.cluster import cluster
         from analysis.cli.workspace import usable_device
 
         require_at_least(1, jobs=self.jobs)
-        usable_device(self.device)
+        if self.cluster is None:  # else it is the workers' device
+            usable_device(self.device)
         directory = self.out or Path("runs") / f"{self.name}-{self.scale}"
         chosen = experiment(self.name)
-        page = chosen.reproduce(self.scale, directory, jobs=self.jobs, device=self.device, quiet=self.quiet)
+        with cluster(self.cluster, self.jobs) as jobs:
+            page = chosen.reproduce(self.scale, directory, jobs=jobs, device=self.device, quiet=self.quiet)
         print(f"report: {page}")
 
 

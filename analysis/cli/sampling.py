@@ -11,7 +11,7 @@ from jaxtyping import Int64
 
 from analysis.cli.decoders import named_decoder
 from analysis.cli.numbers import require_at_least
-from analysis.cli.workspace import TrainedModel, load_model
+from analysis.cli.workspace import TrainedModel, load_model, tell_unchecked
 from analysis.films.files import check_film_path, write_film
 from analysis.films.film import film, sequence_layout
 from analysis.films.terminal import play
@@ -35,6 +35,7 @@ def sample_model(asked: Sample) -> None:
     if asked.film is not None:
         check_film_path(asked.film)
     model = load_model(asked.model)
+    tell_unchecked(asked.model, model.checked)
     start = torch.full((asked.n, model.distribution.length), model.distribution.mask_id)
     generator = torch.Generator().manual_seed(asked.seed)
     decoded = decode(_denoiser(asked, model), start, _decoder(asked, model), generator)

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from analysis.cli.distribution_file import save_distribution
+from analysis.cli.distribution_file import DISTRIBUTION_NAME, save_distribution
 from analysis.cli.numbers import require_at_least
-from analysis.cli.workspace import usable_device
+from analysis.cli.workspace import tell_unchecked, usable_device
 from generators.distribution import LODistribution
+from generators.ground.ownership import owned_directory
 from lo_theory.learning.objective import AutoregressiveObjective, MaskedObjective, Objective, likelihood, per_mask
 from lo_theory.learning.recipe import build_network
 from lo_theory.learning.source import FixedRows, FreshRows, RowSource
@@ -31,10 +32,17 @@ def train_model(asked: Train) -> None:
         steps=asked.steps, learning_rate=asked.learning_rate, seed=asked.seed, optimizer=asked.optimizer
     )
     check_fit(network, objective, source)
-    save_distribution(distribution, asked.out, replace=asked.restart)  # after all that can be refused without it
-    result = train(
-        network, objective, source, training, directory=asked.out, resume=not asked.restart, progress=not asked.quiet
-    )
+    with owned_directory(asked.out, "train"):  # after all that can be refused without it
+        save_distribution(distribution, asked.out, replace=asked.restart)
+        keep = {"directory": asked.out, "resume": not asked.restart}
+        result = train(network, objective, source, training, progress=not asked.quiet, **keep)
+        beside = asked.out / DISTRIBUTION_NAME
+        if not beside.exists():
+            raise FileNotFoundError(
+                f"{beside} was removed during the training; without it nobody knows what the model was trained on. "
+                "Give the same command again."
+            )
+    tell_unchecked(asked.out, result.checked)
     if not result.history:
         print(f"{result.checkpoint}: finished before; its log is gone.")
         return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,11 +10,13 @@ import numpy as np
 import torch
 
 from analysis.cli.distribution_file import DISTRIBUTION_NAME, read_distribution
+from analysis.lab.store import OF_BEFORE
 from generators.distribution import LODistribution
-from generators.ground.codec import array_from_json
+from generators.ground.forms import read_form
 from lo_theory.denoisers.denoiser import Denoiser
 from lo_theory.denoisers.network import CausalDenoiser, MaskedDenoiser
-from lo_theory.learning.checkpoint import load_checkpoint
+from lo_theory.learning.checkpoint import load_checkpoint, network_in
+from lo_theory.learning.checkpoint_form import AutoregressiveForm
 from lo_theory.learning.training import CHECKPOINT_NAME
 
 
@@ -23,11 +26,14 @@ class TrainedModel:
 
     Attributes:
         order: of an autoregressive model; None for a masked one.
+        checked: whether the checkpoint has a digest over all of itself, and by its fingerprint over the distribution;
+            one of before has none.
     """
 
     denoiser: Denoiser
     distribution: LODistribution
     order: np.ndarray | None
+    checked: bool = True
 
 
 def usable_device(name: str) -> torch.device:
@@ -37,7 +43,9 @@ def usable_device(name: str) -> torch.device:
         ValueError: torch does not know it or cannot use it here.
     """
     try:
-        return torch.empty(0, device=name).device
+        there = torch.zeros(1, device=name)
+        there.cpu()  # some devices, such as "meta", hold no numbers
+        return there.device
     except (RuntimeError, AssertionError, NotImplementedError) as error:  # an AssertionError: a build without CUDA
         reason = str(error).splitlines()[0]
         raise ValueError(f"--device {name} cannot be used: {reason}. Leave it out to use the cpu.") from error
@@ -56,9 +64,21 @@ def load_model(directory: Path) -> TrainedModel:
             f"lo-theory train --out {directory} ..."
         )
     distribution = read_distribution(directory / DISTRIBUTION_NAME)
-    checkpoint = load_checkpoint(directory / CHECKPOINT_NAME, distribution.fingerprint)
-    network = checkpoint.build_network()
-    if not network.config.causal:
-        return TrainedModel(MaskedDenoiser(network), distribution, None)
-    order = array_from_json(checkpoint.objective["order"])
-    return TrainedModel(CausalDenoiser(network, order, remembers=True), distribution, order)
+    path = directory / CHECKPOINT_NAME
+    checkpoint = load_checkpoint(path, distribution.fingerprint)
+    network = network_in(path, checkpoint)
+    try:
+        if not network.config.causal:
+            return TrainedModel(MaskedDenoiser(network), distribution, None, checkpoint.checked)
+        objective = read_form(checkpoint.objective, AutoregressiveForm, what="the objective of an autoregressive model")
+        order = np.array(objective.order, dtype=np.int64)
+        denoiser = CausalDenoiser(network, order, remembers=True)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error} The file contradicts itself; train again.") from error
+    return TrainedModel(denoiser, distribution, order, checkpoint.checked)
+
+
+def tell_unchecked(path: Path, checked: bool) -> None:
+    """Say on standard error that a model was read without a check, if it was."""
+    if not checked:
+        print(f"{path}: unchecked, {OF_BEFORE}; its weights have a checksum.", file=sys.stderr)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -14,12 +15,15 @@ import joblib
 import torch
 from tqdm import tqdm
 
-from analysis.lab.provenance import collect
-from analysis.lab.report import Account, Report, SavedFigure, write_report
-from analysis.lab.rows import Row, Rows, write_csv
+from analysis.lab.provenance import Provenance, collect
+from analysis.lab.report import REPORT_NAME, Account, Report, SavedFigure, write_report
+from analysis.lab.rows import Row, Rows, read_csv, write_csv
 from analysis.lab.scale import ScaleName
-from analysis.lab.store import Config, RowStore, StoredUnit
+from analysis.lab.store import OF_BEFORE, Config, RowStore, StoredUnit
+from analysis.lab.tables import DIGESTS, PROVENANCE, write_digests
+from generators.ground.ownership import owned_directory, require_owned
 from generators.ground.storage import write_json_atomic
+from generators.ground.workers import side_by_side
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -85,24 +89,51 @@ class Experiment(Generic[Size]):
         """From nothing to the report; returns its file.
 
         Args:
-            directory: for rows, checkpoints, figures and report; finished units in it are kept and skipped.
+            directory: for rows, checkpoints, figures and report, owned until the end; finished units in it are kept and
+                skipped. If it cannot be written and holds the finished run, nothing is.
             jobs: units computed at once, see :func:`run_units`.
             device: of the networks, where there are any.
             quiet: show no progress.
+        Raises:
+            As :func:`run_units`.
         """
         started = time.perf_counter()
         size = self.sizes[scale]
         wanted, name = self.units(size), f"{self.name} {scale}"
-        units = run_units(wanted, directory, name=name, jobs=jobs, device=device, quiet=quiet)
-        rows = all_rows(units)
-        write_tables(units, directory / TABLES)
-        from analysis.lab.style import save_figure  # so that units load without a plotting library
+        page = kept_report(wanted, directory)
+        if page is not None:
+            return page
+        with owned_directory(directory, f"reproduce {name}"):
+            units = run_units(wanted, directory, name=name, jobs=jobs, device=device, quiet=quiet)
+            rows = all_rows(units)
+            write_tables(units, directory / TABLES)
+            from analysis.lab.style import save_figure  # so that units load without a plotting library
 
-        drawn = self.figures(rows, size)
-        figures = {name: save_figure(figure, directory / FIGURES, name) for name, figure in drawn.items()}
-        run = Run(scale=scale, size=size, units=units, rows=rows, figures=figures)
-        account = Account(scale=scale, minutes=(time.perf_counter() - started) / 60, units=units)
-        return write_report(directory, self.report(run), account)
+            drawn = self.figures(rows, size)
+            figures = {name: save_figure(figure, directory / FIGURES, name) for name, figure in drawn.items()}
+            run = Run(scale=scale, size=size, units=units, rows=rows, figures=figures)
+            account = Account(scale=scale, minutes=(time.perf_counter() - started) / 60, units=units)
+            return write_report(directory, self.report(run), account)
+
+
+def kept_report(wanted: Sequence[Unit], directory: Path) -> Path | None:
+    """The report of a finished run in a directory that cannot be written, such as an archive; None of any other.
+
+    Raises:
+        ValueError: a unit's file is damaged.
+    """
+    if os.access(directory, os.W_OK) or not directory.is_dir():
+        return None
+    page, store = directory / REPORT_NAME, RowStore(directory / UNITS)
+    units = store.units(wanted)
+    if len(units) < len(wanted) or not page.exists():
+        return None
+    tables = {path.stem: read_csv(path) for path in (directory / TABLES).glob("*.csv")}
+    written, told = (
+        {name: [row.to_json() for row in rows] for name, rows in some.items()}
+        for some in (tables, all_rows(units).by("experiment"))
+    )
+    return page if written == told else None
 
 
 def run_units(
@@ -123,22 +154,30 @@ def run_units(
             backend is joblib's, so ``joblib.parallel_config`` may send them to a cluster.
         device: of the networks.
         quiet: neither the bar, whose time left is that of the units not finished before, nor a line for each unit.
+    Raises:
+        DirectoryInUseError: another process owns ``directory``
+            (:func:`~generators.ground.ownership.owned_directory`). Workers write below it under this process's lock,
+            and end with this process.
+        ChildProcessError: a worker was killed.
+        OSError: ``directory`` cannot be written, or was removed meanwhile. What is finished is kept.
     """
-    store, lines, tasks = RowStore(directory / UNITS), list[str](), list[Any]()
-    for unit in units:
-        kept = store.get(unit)
-        if kept is None:
-            tasks.append(joblib.delayed(_finish)(unit, directory, device))
-        else:
-            lines.append(f"{unit.label}: {len(kept)} rows, kept")
-    workers = jobs or (1 if device != "cpu" else joblib.cpu_count())
-    finished = joblib.Parallel(n_jobs=workers, return_as="generator_unordered")(tasks) if tasks else ()
-    with tqdm(total=len(units), initial=len(lines), unit="unit", desc=name, disable=quiet or None) as bar:
-        for number, line in enumerate(chain(lines, finished), start=1):
-            bar.update(number > len(lines))
-            if not quiet:
-                bar.write(f"{number:3}/{len(units)} {line}")
-    return store.units(units)
+    with owned_directory(directory, f"reproduce {name}"):
+        store, lines, calls = RowStore(directory / UNITS), list[str](), list[tuple[Any, ...]]()
+        for number, unit in enumerate(units):
+            kept = store.find(unit)
+            if kept is None:
+                calls.append((number, unit, directory.absolute(), device))  # a worker may stand elsewhere
+            else:
+                unchecked = "" if kept.checked else f" (unchecked: {OF_BEFORE})"
+                lines.append(f"{unit.label}: {len(kept.rows)} rows, kept{unchecked}")
+        workers = jobs or (1 if device != "cpu" else joblib.cpu_count())
+        finished = _finished(units, calls, directory, workers) if calls else ()
+        with tqdm(total=len(units), initial=len(lines), unit="unit", desc=name, disable=quiet or None) as bar:
+            for number, line in enumerate(chain(lines, finished), start=1):
+                bar.update(number > len(lines))
+                if not quiet:
+                    bar.write(f"{number:3}/{len(units)} {line}")
+        return store.units(units)
 
 
 def finish(unit: Unit, directory: Path, device: str = "cpu") -> list[Row]:
@@ -150,11 +189,30 @@ def finish(unit: Unit, directory: Path, device: str = "cpu") -> list[Row]:
     kept = store.get(unit)
     if kept is not None:
         return kept
+    rows, provenance = _measured(unit, directory, device)
+    store.put(unit, rows, provenance)
+    return rows
+
+
+def _measured(unit: Unit, directory: Path, device: str) -> tuple[list[Row], Provenance]:
     torch.set_num_threads(1)
     started = time.perf_counter()
     rows = list(unit.measure(directory, torch.device(device)))
-    store.put(unit, rows, collect(named_seeds(unit), device=device, seconds=time.perf_counter() - started))
-    return rows
+    return rows, collect(named_seeds(unit), device=device, seconds=time.perf_counter() - started)
+
+
+def _numbered(number: int, unit: Unit, directory: Path, device: str) -> tuple[int, list[Row], Provenance]:
+    """What a worker does, which may sit on another machine: it measures and writes no rows."""
+    return number, *_measured(unit, directory, device)
+
+
+def _finished(units: Sequence[Unit], calls: Sequence[tuple[Any, ...]], directory: Path, workers: int) -> Iterator[str]:
+    """Keep the rows of each unit as its worker hands them over, in one place and so once; yields a line for each."""
+    store = RowStore(directory / UNITS)
+    for number, rows, provenance in side_by_side(_numbered, calls, jobs=workers, in_order=False):
+        require_owned(directory)
+        store.put(units[number], rows, provenance)
+        yield f"{units[number].label}: {len(rows)} rows, {provenance.seconds:.0f} s"
 
 
 def named_seeds(config: Any) -> dict[str, int]:
@@ -175,15 +233,14 @@ def all_rows(units: Iterable[StoredUnit]) -> Rows:
 
 
 def write_tables(units: Sequence[StoredUnit], directory: Path) -> None:
-    """A CSV file of rows per experiment, and ``provenance.json``: how each unit was configured, run and when."""
-    for experiment, rows in all_rows(units).by("experiment").items():
-        write_csv(directory / f"{experiment}.csv", rows)
-    write_json_atomic(
-        directory / "provenance.json", [{"config": unit.config, "provenance": unit.provenance} for unit in units]
-    )
+    """A CSV file of rows per experiment, and ``provenance.json``: how each unit was configured, run and when.
 
-
-def _finish(unit: Unit, directory: Path, device: str) -> str:
-    started = time.perf_counter()
-    rows = finish(unit, directory, device)
-    return f"{unit.label}: {len(rows)} rows, {time.perf_counter() - started:.0f} s"
+    ``digests.json`` vouches for all of them; it goes first and comes last, so it is never that of other tables.
+    """
+    (directory / DIGESTS).unlink(missing_ok=True)
+    tables = {f"{experiment}.csv": rows for experiment, rows in all_rows(units).by("experiment").items()}
+    for name, rows in tables.items():
+        write_csv(directory / name, rows)
+    origins = [{"config": unit.config, "provenance": unit.provenance} for unit in units]
+    write_json_atomic(directory / PROVENANCE, origins)
+    write_digests(directory, [*tables, PROVENANCE])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from analysis.cli.names import PuzzleRule, Reasoner
+from analysis.cli.names import Digits, PuzzleRule, Reasoner
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,9 +17,10 @@ class EvaluateSudoku:
     (9). Answers are the likeliest digits, unless the rule is called sampled. Intervals are of 95%, over boards.
 
     Attributes:
-        puzzles: file of them: CSV with a column puzzle or quizzes and perhaps one solution or solutions, lines of
-            puzzles ('.' or '0' for empty), or .npy rows of Shah et al. A solution that is not there is searched for;
-            puzzles without exactly one are left out, and counted.
+        puzzles: file of them: lines or CSV of any separator, with or without a header and other columns, drawn grids,
+            JSON, .npy or .npz, Parquet, also packed by gzip or zip. Empty cells are one of . 0 * _ - x ? there. A
+            solution that is not there is searched for; puzzles without exactly one are left out, and counted.
+        digits: of the file, where they are not 1 to 9 (or 4, 6, g); "0-8" if they are one less. Never guessed.
         model: directory of a network that was trained on Sudokus of that size, masked or autoregressive, or its
             checkpoint.
         denoiser: what answers: digits that a cell does not see (candidates), with lone and hidden singles (singles), or
@@ -36,6 +37,7 @@ class EvaluateSudoku:
     """
 
     puzzles: Path
+    digits: Digits | None = None
     model: Path | None = None
     denoiser: Reasoner | None = None
     rule: tuple[PuzzleRule, ...] = ()

@@ -40,12 +40,12 @@ def evaluate_on_puzzles(asked: EvaluateSudoku) -> None:
     if asked.out is not None and asked.out.is_dir():
         raise ValueError(f"--out names the file of the table; {asked.out} is a directory.")
     device = usable_device(asked.device)
-    boards, left_out = read_boards(asked.puzzles, asked.limit)
+    boards, left_out = read_boards(asked.puzzles, asked.limit, asked.digits)
     solver = _solver(asked, size_of(boards.puzzles.shape[1]), device)
     rules = _rules(asked, solver, boards)
     levels = solve_by_strategies(boards.puzzles).levels
     first = max(len(rule.name) for rule in rules)
-    print(f"{_described(asked.puzzles, boards)}\nleft out: {left_out}\n")
+    print("\n".join([_described(asked.puzzles, boards), f"left out: {left_out}", *left_out.beside, ""]))
     print(_line(solver.model, (*_SHORT.values(), "calls"), first))
     rows, lines = list[Row](), list[str]()
     for rule in rules:

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from analysis.cli.names import Reasoner
+from analysis.cli.workspace import tell_unchecked
 from analysis.lab.rows import CONTROL, MDM
 from analysis.puzzles.learner import PEERS, SINGLES
 from generators.sudoku.create import SudokuSource
@@ -17,7 +18,7 @@ from generators.sudoku.forms import SudokuCells, SudokuTriples
 from generators.sudoku.grid import SIZES, Size
 from lo_theory.denoisers.denoiser import Denoiser
 from lo_theory.denoisers.network import CausalDenoiser, MaskedDenoiser
-from lo_theory.learning.checkpoint import load_network
+from lo_theory.learning.checkpoint import load_checkpoint, network_in
 from lo_theory.learning.training import CHECKPOINT_NAME
 from lo_theory.puzzles.candidates import CandidateDenoiser
 from lo_theory.puzzles.completions import CompletionsDenoiser
@@ -90,7 +91,9 @@ def network_solver(model: Path, device: torch.device | None = None) -> SudokuSol
         ValueError: a damaged one, or one that reads other sequences than Sudokus; the message names their length.
     """
     path = checkpoint_path(model)
-    network = load_network(path).to(device or torch.device("cpu"))
+    checkpoint = load_checkpoint(path)
+    tell_unchecked(path, checkpoint.checked)
+    network = network_in(path, checkpoint).to(device or torch.device("cpu"))
     config = network.config
     size = SIZES.get(config.vocabulary)
     if size is None or config.length != size.cells * (3 if config.causal else 1):

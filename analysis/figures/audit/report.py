@@ -12,7 +12,7 @@ import dataclasses
 import io
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,9 +26,11 @@ from analysis.figures.audit.claims.slabs import SLAB_CLAIMS
 from analysis.figures.audit.claims.theory import THEORY_CLAIMS
 from analysis.figures.audit.page import audit_report, terminal_table
 from analysis.figures.audit.plans import plans
-from analysis.lab.experiment import TABLES, ScaleName, run_units, write_tables
+from analysis.lab.experiment import TABLES, ScaleName, kept_report, run_units, write_tables
 from analysis.lab.recorded import Source, recorded
 from analysis.lab.report import Account, write_report
+from analysis.lab.store import OF_BEFORE
+from generators.ground.ownership import owned_directory
 from generators.ground.storage import write_atomic, write_json_atomic
 
 CLAIMS: tuple[Claim, ...] = (*PAPER_CLAIMS, *THEORY_CLAIMS, *SLAB_CLAIMS, *TABLE_CLAIMS, *IDENTITY_CLAIMS)
@@ -65,14 +67,19 @@ class AuditExperiment:
         own = {name: units for name, units in plans(scale).items() if name not in found}
         wanted = [unit for units in own.values() for unit in units]
         name = f"{EXPERIMENT_NAME} {scale}"
-        units = run_units(wanted, directory, name=name, jobs=jobs, device=device, quiet=quiet)
-        write_tables(units, directory / TABLES)
-        evidence = gather(units, found, {name: len(units) for name, units in own.items()})
-        findings, controls = audit(CLAIMS, evidence), audit(CONTROLS, evidence)
-        save_findings(directory, findings)
-        print(terminal_table(findings))
-        account = Account(scale=scale, minutes=(time.perf_counter() - started) / 60, units=units)
-        return write_report(directory, audit_report(findings, controls), account)
+        page = kept_report(wanted, directory)
+        if page is not None:
+            return page
+        with owned_directory(directory, f"reproduce {name}"):
+            units = run_units(wanted, directory, name=name, jobs=jobs, device=device, quiet=quiet)
+            write_tables(units, directory / TABLES)
+            evidence = gather(units, found, {name: len(units) for name, units in own.items()})
+            findings, controls = audit(CLAIMS, evidence), audit(CONTROLS, evidence)
+            save_findings(directory, findings)
+            print(terminal_table(findings))
+            _tell_unchecked(found)
+            account = Account(scale=scale, minutes=(time.perf_counter() - started) / 60, units=units)
+            return write_report(directory, audit_report(findings, controls), account)
 
     def found(self, scale: ScaleName, directory: Path) -> dict[str, Source]:
         """Finished runs by experiment. Those that the audit cannot make itself are taken at any scale."""
@@ -107,6 +114,13 @@ def save_findings(directory: Path, findings: Sequence[Finding]) -> None:
     writer.writerows(forms)
     write_atomic(directory / "audit.csv", text.getvalue().encode())
     write_json_atomic(directory / "audit.json", forms)
+
+
+def _tell_unchecked(found: Mapping[str, Source]) -> None:
+    """Say which recorded rows were read without a check."""
+    runs = sorted({source.words.partition(",")[0] for source in found.values() if not source.checked})
+    if runs:
+        print(f"unchecked, {OF_BEFORE}: {', '.join(runs)}")
 
 
 def _plain(finding: Finding) -> dict[str, Any]:

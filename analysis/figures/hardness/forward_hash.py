@@ -21,11 +21,12 @@ from generators.distribution import LODistribution
 from generators.families import local_hash, whole_hash
 from lo_theory.denoisers.network import CausalDenoiser
 from lo_theory.estimate import mean_estimate
+from lo_theory.learning.log import StepRecord
 from lo_theory.learning.network import Shape
 from lo_theory.learning.objective import AutoregressiveObjective
 from lo_theory.learning.recipe import build_network
 from lo_theory.learning.source import FreshRows
-from lo_theory.learning.training import StepRecord, TrainConfig, train
+from lo_theory.learning.training import TrainConfig, train
 from lo_theory.orders import identity
 
 EXPERIMENT_NAME = "forward_hash"

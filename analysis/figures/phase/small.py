@@ -25,6 +25,7 @@ from analysis.planted.fresh_observation import symmetrised
 from generators.distribution import LODistribution
 from generators.families import predicate_csp
 from generators.ground.draws import derived_seed
+from lo_theory.denoisers.denoiser import ask, require_answers
 from lo_theory.denoisers.network import MaskedDenoiser
 from lo_theory.estimate import Estimate, mean_estimate, ratio_estimate
 from lo_theory.learning.network import Shape
@@ -168,7 +169,9 @@ class SmallUnit:
         denoiser = MaskedDenoiser(trained.network)
 
         def answer(tokens: Int64[np.ndarray, "B L"]) -> Float64[np.ndarray, "B L V"]:
-            return denoiser(torch.from_numpy(tokens).to(device)).double().cpu().numpy()
+            answers = ask(denoiser, torch.from_numpy(tokens).to(device)).double().cpu()
+            require_answers(answers, torch.from_numpy(tokens == distribution.mask_id))
+            return answers.numpy()
 
         return answer, trained.history[-1].loss_nats / distribution.length
 
