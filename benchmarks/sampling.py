@@ -13,16 +13,24 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # before NumPy is imported, or it
 
 import hashlib
 import statistics
+import tempfile
 import time
 from collections.abc import Callable
+from pathlib import Path
+from typing import cast
 
 import numpy as np
 
+from generators.datasets.writing import write_dataset
 from generators.distribution import LODistribution
 from generators.families import local_hash, nae_sat, random_logic, random_slabs, whole_hash
+from generators.observations.noise import Noisy
+from generators.observations.rules.rule import LogicRule
 
 ROWS, N_LATENTS, N_OBSERVATIONS = 4096, 20, 280
 GOAL = 10.0  # times the gather
+FEW = 512  # rows a call that are drawn by NumPy alone
+NOISE = 0.1
 
 
 def rows_per_second(draw: Callable[[int], object], rows: int, repetitions: int = 15) -> float:
@@ -77,6 +85,55 @@ def show(title: str, rates: dict[str, float]) -> None:
     print()
 
 
+def one_digest_per_row(rows: int, length: int, bits: int) -> Callable[[int], object]:
+    """hashlib's own time: a keyed digest for each of ``rows`` messages that lie ready, and nothing else."""
+    messages = [bytes(row) for row in np.random.default_rng(0).integers(2, size=(rows, length), dtype=np.uint8)]
+    key, size = bytes(64), min(64, -(-bits // 8))
+    return lambda _: [hashlib.blake2b(message, digest_size=size, key=key).digest() for message in messages]
+
+
+def gather_tables(distribution: LODistribution) -> Callable[[int], np.ndarray]:
+    """Rows of noisy logic, plainly: each table indexed by the latents of its scope, bits flipped by a uniform."""
+    rules = cast("LogicRule", cast("Noisy", distribution.functions[0]).base)
+    tables = np.array([table.ravel() for table in rules.tables])
+    weights = 2 ** np.arange(rules.scopes.shape[1])[::-1]
+
+    def draw(seed: int) -> np.ndarray:
+        rng = np.random.default_rng(seed)
+        latents = rng.integers(2, size=(ROWS, N_LATENTS))
+        observed = tables[np.arange(N_OBSERVATIONS), latents[:, rules.scopes] @ weights]
+        observed ^= (rng.random(observed.shape) < NOISE).astype(observed.dtype)
+        return np.concatenate([latents, observed], axis=1)
+
+    return draw
+
+
+def with_numpy_alone(distribution: LODistribution) -> Callable[[int], None]:
+    """The same rows, too few at a time for compiled kernels."""
+
+    def draw(i: int) -> None:
+        for start in range(i * ROWS, (i + 1) * ROWS, FEW):
+            distribution.rows(0, start, start + FEW)
+
+    return draw
+
+
+def to_disk(distribution: LODistribution, directory: Path) -> dict[str, float]:
+    """Bytes per second of processor time: rows to files with digests and manifest, and the digests by themselves."""
+    rows, seconds = 2**17, []
+    for repetition in range(5):
+        start = time.process_time()
+        write_dataset(distribution, directory / str(repetition), rows=rows, sample_seed=repetition)
+        seconds.append(time.process_time() - start)
+    content = distribution.rows(0, 0, rows).tobytes()
+    start = time.process_time()
+    hashlib.sha256(content)
+    return {
+        "SHA-256 alone": len(content) / (time.process_time() - start),
+        "rows to disk with digests": len(content) / statistics.median(seconds),
+    }
+
+
 def main() -> None:
     """Measure and print."""
     sizes = (N_LATENTS, N_OBSERVATIONS)
@@ -87,10 +144,11 @@ def main() -> None:
         f"NAE {sizes}, {ROWS} rows a call",
         {
             "gather z[:, scopes], int64": plain,
-            "rows(), uint8": ours,
-            "rows(), uint8, 256 rows a call": rows_per_second(stream(nae, 256), 256, 60),
-            "rows(), uint8, 65,536 rows a call": rows_per_second(stream(nae, 65536), 65536, 5),
-            "random order": rows_per_second(
+            f"rows(), {FEW} rows a call: NumPy alone": rows_per_second(with_numpy_alone(nae), ROWS),
+            "rows()": ours,
+            "rows(), 65,536 rows a call": rows_per_second(stream(nae, 65536), 65536, 5),
+            "packed_rows()": rows_per_second(lambda i: nae.packed_rows(0, i * ROWS, (i + 1) * ROWS), ROWS),
+            "rows(), random order": rows_per_second(
                 stream(nae_sat(*sizes, structure_seed=0, order=np.random.default_rng(0).permutation(300))), ROWS
             ),
         },
@@ -98,8 +156,20 @@ def main() -> None:
     show(
         f"keyed hash of all latents {sizes}",
         {
+            "hashlib's own time for a digest per row": rows_per_second(
+                one_digest_per_row(ROWS, N_LATENTS, N_OBSERVATIONS), ROWS
+            ),
+            "rows()": rows_per_second(stream(whole_hash(*sizes, structure_seed=0)), ROWS),
             "a digest per observation": rows_per_second(digest_per_observation(64), 64, 5),
-            "a digest per row": rows_per_second(stream(whole_hash(*sizes, structure_seed=0)), ROWS),
+        },
+    )
+    noisy = random_logic(*sizes, noise=NOISE, structure_seed=0)
+    show(
+        f"random logic, k = 3, noise {NOISE} {sizes}",
+        {
+            "gather tables[j, z[:, scopes]], flip by uniforms": rows_per_second(gather_tables(noisy), ROWS),
+            f"rows(), {FEW} rows a call: NumPy alone": rows_per_second(with_numpy_alone(noisy), ROWS),
+            "rows()": rows_per_second(stream(noisy), ROWS),
         },
     )
     show(
@@ -108,13 +178,14 @@ def main() -> None:
             "gather, as above": plain,
             "local hash, k = 3": rows_per_second(stream(local_hash(*sizes, structure_seed=0)), ROWS),
             "random logic, k = 3": rows_per_second(stream(random_logic(*sizes, structure_seed=0)), ROWS),
-            "random logic, k = 3, noise 0.1": rows_per_second(
-                stream(random_logic(*sizes, noise=0.1, structure_seed=0)), ROWS
-            ),
             "random slabs": rows_per_second(stream(random_slabs(*sizes, 0.7, structure_seed=0)), ROWS),
             "NAE with 3 values": rows_per_second(stream(nae_sat(*sizes, latent_alphabet=3, structure_seed=0)), ROWS),
         },
     )
+    with tempfile.TemporaryDirectory() as folder:
+        rates = to_disk(nae, Path(folder))
+    for name, rate in rates.items():
+        print(f"  {name:<44}{rate / 1e9:>9.2f} GB/s")
     print(
         f"NAE: {ours / plain:.1f} times the gather; goal {GOAL:.0f}: {'reached' if ours >= GOAL * plain else 'MISSED'}"
     )

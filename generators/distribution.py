@@ -4,20 +4,39 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from jaxtyping import Float64, Integer
+from jaxtyping import Float64, Integer, UInt8
 
-from generators.ground.codec import array_from_json, array_to_json, fingerprint, strict_fields
+from generators.ground.codec import array_to_json, fingerprint, integers_from_json, shown, unseal
 from generators.ground.draws import latent_columns, replace_noisily, words
+from generators.ground.forms import ArrayForm, Form, Positive, Sha256, read_form
+from generators.ground.integers import integers
+from generators.ground.memory import check_memory
 from generators.ground.permutation import check_permutation
 from generators.ground.transpose import to_rows
 from generators.observations.function import ObservationFunction, channel_entropy, channel_log_prob, freeze
 from generators.observations.kinds import function_from_json
 
+if TYPE_CHECKING:
+    from generators.bit_sampler import BitSampler
+
 FORMAT = "lo-theory/distribution/1"
+_BYTES_PER_POSITION = 150  # of an order while it is checked: int64 twice, Python's integers and a set of them
+_LONG = 10**6  # positions below which nobody asks how much memory there is
+_MANY = 1024  # rows of bits from which on compiled kernels draw them
 _CHUNK = 4096  # rows per pass: the columns of a chunk stay in the second-level cache
+
+
+class _Form(Form, frozen=True):
+    format: str
+    prior: list[float]
+    n_latents: Positive
+    functions: list[dict[str, Any]]
+    order: ArrayForm
+    digest: Sha256 | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,6 +71,12 @@ class LODistribution:
         for number, function in enumerate(self.functions):
             _check_function(function, number, len(prior), self.n_latents)
         length = self.n_latents + sum(len(f.scopes) for f in self.functions)
+        if length > _LONG:
+            check_memory(
+                _BYTES_PER_POSITION * length,
+                what=f"the order of a distribution on {length} positions",
+                advice="Use fewer latents.",
+            )
         order = np.arange(length) if self.order is None else np.array(self.order)
         check_permutation(order, length, "Leave it out for the identity.")
         freeze(self, prior=prior, functions=tuple(self.functions), order=order.astype(np.int64))
@@ -127,11 +152,25 @@ class LODistribution:
         """
         if not 0 <= start <= stop:
             raise ValueError(f"rows start..stop must satisfy 0 <= start <= stop; got start={start}, stop={stop}.")
+        if self.vocabulary == 2 and stop - start >= _MANY:
+            return self._bits.rows(sample_seed, start, stop)
         out = np.empty((stop - start, self.length), dtype=self._dtype)
         for low in range(start, stop, _CHUNK):
             high = min(low + _CHUNK, stop)
             to_rows(self._columns(sample_seed, low, high), out[low - start : high - start], self.vocabulary)
         return out
+
+    def packed_rows(self, sample_seed: int, start: int, stop: int) -> UInt8[np.ndarray, "n B"]:
+        """:meth:`rows` of bits, eight to a byte as ``np.packbits(rows, axis=1)`` has them: (stop - start, ceil(L / 8)).
+
+        Raises:
+            ValueError: the symbols are no bits, or a range that runs backwards.
+        """
+        if self.vocabulary != 2:
+            raise ValueError(f"only bits can be packed; this distribution has {self.vocabulary} symbols. Use rows().")
+        if not 0 <= start <= stop:
+            raise ValueError(f"rows start..stop must satisfy 0 <= start <= stop; got start={start}, stop={stop}.")
+        return self._bits.packed_rows(sample_seed, start, stop)
 
     def sample(self, n: int, rng: np.random.Generator) -> Integer[np.ndarray, "n L"]:
         """``n`` independent sequences, (n, L); one word of ``rng`` names the stream they are read from.
@@ -150,9 +189,10 @@ class LODistribution:
         """Noiseless observations of given latents, (n, N) -> (n, P).
 
         Raises:
+            TypeError: latents that are no integers.
             ValueError: a latent outside ``range(m)`` or a wrong number of latents.
         """
-        latents = np.asarray(latents)
+        latents = integers(latents, "latents")
         if latents.ndim != 2 or latents.shape[1] != self.n_latents:
             raise ValueError(f"latents must have shape (n, {self.n_latents}); got {latents.shape}.")
         if latents.size and (latents.min() < 0 or latents.max() >= self.alphabet):
@@ -178,9 +218,10 @@ class LODistribution:
         """``log p(x)`` in nats, (n, L) -> (n,); exactly ``-inf`` off the support, also for values outside the alphabet.
 
         Raises:
+            TypeError: ``x`` is not of integers.
             ValueError: ``x`` has another length than the distribution.
         """
-        x = np.asarray(x)
+        x = integers(x, "sequences")
         if x.ndim != 2 or x.shape[1] != self.length:
             raise ValueError(f"sequences must have shape (n, {self.length}); got {x.shape}.")
         latents, observations = self.split(x)
@@ -213,23 +254,20 @@ class LODistribution:
         }
 
     @classmethod
-    def from_json(cls, form: dict[str, Any]) -> LODistribution:
-        """Inverse of :meth:`to_json`.
+    def from_json(cls, form: Any) -> LODistribution:
+        """Inverse of :meth:`to_json`; the form may also be sealed by a ``digest``, which is compared then.
 
         Raises:
-            ValueError: unknown or missing fields, another format, or parts that the constructor refuses.
+            ValueError: unknown or missing fields, values of another type, another format, or parts that the constructor
+                refuses.
         """
-        strict_fields(form, {"format", "prior", "n_latents", "functions", "order"}, what="distribution")
-        if form["format"] != FORMAT:
-            raise ValueError(f"expected a distribution in format {FORMAT!r}; got {form['format']!r}.")
-        if not isinstance(form["n_latents"], int) or not isinstance(form["functions"], list):
-            raise ValueError(
-                f"a distribution has an integer n_latents and a list of functions; got n_latents = "
-                f"{form['n_latents']!r} and functions of type {type(form['functions']).__name__}."
-            )
-        functions = tuple(function_from_json(f) for f in form["functions"])
-        prior = np.array(form["prior"], dtype=np.float64)
-        return cls(prior, form["n_latents"], functions, array_from_json(form["order"]))
+        read = read_form(form, _Form, what="distribution")
+        if read.format != FORMAT:
+            raise ValueError(f"expected a distribution in format {FORMAT!r}; got {shown(read.format)}.")
+        unseal(form, what="distribution")
+        functions = tuple(function_from_json(f) for f in read.functions)
+        order = integers_from_json(read.order, what="an order", axes=1)
+        return cls(np.array(read.prior, dtype=np.float64), read.n_latents, functions, order)
 
     @property
     def fingerprint(self) -> str:
@@ -243,6 +281,12 @@ class LODistribution:
     def __hash__(self) -> int:
         """Hash of the fingerprint."""
         return hash(self.fingerprint)
+
+    @cached_property
+    def _bits(self) -> BitSampler:
+        from generators.bit_sampler import BitSampler  # compiled kernels: not loaded for a few rows
+
+        return BitSampler(self.prior, self.n_latents, self.functions, self._order)
 
     def _evaluate(self, columns: Integer[np.ndarray, "N n"]) -> Integer[np.ndarray, "P n"]:
         blocks = [f.evaluate(columns) for f in self.functions]
@@ -268,10 +312,10 @@ def _check_prior(prior: Float64[np.ndarray, "..."]) -> None:
     if prior.ndim != 1 or len(prior) < 2:
         raise ValueError(f"the prior lists the probabilities of m >= 2 values; got shape {prior.shape}.")
     if not np.isfinite(prior).all() or (prior < 0).any():
-        raise ValueError(f"the prior's entries are probabilities, finite and >= 0; got {prior.tolist()}.")
+        raise ValueError(f"the prior's entries are probabilities, finite and >= 0; got {shown(prior.tolist())}.")
     if abs(prior.sum() - 1.0) > 1e-9:
         total = float(prior.sum())
-        raise ValueError(f"the prior must sum to 1; {prior.tolist()} sums to {total!r}. Divide it by its sum.")
+        raise ValueError(f"the prior must sum to 1; {shown(prior.tolist())} sums to {total!r}. Divide it by its sum.")
 
 
 def _check_function(function: ObservationFunction, number: int, alphabet: int, n_latents: int) -> None:

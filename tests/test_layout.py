@@ -17,7 +17,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 FLOORS = ("generators", "lo_theory", "analysis")
 PLOTTING = {"matplotlib", "seaborn"}
-OPTIONAL = {"transformers", "tokenizers", "datasets", "dask"}
+OPTIONAL = {"transformers", "tokenizers", "datasets", "dask", "distributed"}
 LONGEST_FILE, MEDIAN_FILE, LONGEST_FUNCTION = 360, 150, 60
 
 _THEORY = ("agreement", "compiled", "estimate", "likelihood", "orders", "schedules")
@@ -30,7 +30,8 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "generators": ("generators",),
     "generators.ground": (),
     "generators.observations": ("generators.ground",),
-    "generators.distribution": ("generators.ground", "generators.observations"),
+    "generators.bit_sampler": ("generators.ground", "generators.observations"),
+    "generators.distribution": ("generators.ground", "generators.observations", "generators.bit_sampler"),
     "generators.prompted": ("generators.ground",),
     "generators.planted": ("generators.ground", "generators.observations", "generators.distribution"),
     "generators.datasets": ("generators.ground", "generators.observations", "generators.distribution"),

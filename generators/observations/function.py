@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from functools import cached_property
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Integer
+from jaxtyping import Float, Int64, Integer, UInt8, UInt64
 
 from generators.ground.codec import fingerprint
+
+MAX_BIT_ARITY = 6
+"""Latents of an observation that is evaluated 64 samples at a time: its table has 64 entries at most."""
+MAX_ALPHABET = 2**31
+"""Values of an observation, at most: sixteen thousand times the vocabularies of language models."""
 
 
 class ObservationFunction(ABC):
@@ -34,6 +40,26 @@ class ObservationFunction(ABC):
     @abstractmethod
     def evaluate(self, columns: Integer[np.ndarray, "N n"]) -> Integer[np.ndarray, "P n"]:
         """Noiseless values of all observations; one *column* per sample, so that a latent is contiguous in memory."""
+
+    @cached_property
+    def bit_tables(self) -> tuple[UInt8[np.ndarray, "P t"], Int64[np.ndarray, "P k"]] | None:
+        """Truth tables over ``scopes``, flat in the order of ``np.ndindex``, (P, 2**k), and the scopes, (P, k).
+
+        Only of bits that read at most six bits, and of functions that know their tables: they are then evaluated 64
+        samples at a time. None for all others.
+        """
+        return None
+
+    def evaluate_words(self, latents: UInt64[np.ndarray, "N W"], rows: int) -> UInt64[np.ndarray, "P W"]:
+        """:meth:`evaluate` of bits from bits, both as column words (:mod:`generators.ground.bit_rows`).
+
+        A default for every function; one that has a faster way to words may take it.
+        """
+        from generators.ground.bit_rows import columns_of_words, table_words, words_of_columns  # compiled kernels
+
+        if self.bit_tables is not None:
+            return table_words(*self.bit_tables, latents)
+        return words_of_columns(self.evaluate(columns_of_words(latents, rows)))
 
     @abstractmethod
     def to_json(self) -> dict[str, Any]:
@@ -83,9 +109,10 @@ def noiseless_tables(function: ObservationFunction, scope_limit: int = 2**20) ->
     Cost: one evaluation of all P observations per entry of a table.
     """
     m, (count, k) = function.latent_alphabet, function.scopes.shape
-    if m**k > scope_limit:
+    if k > scope_limit.bit_length() or m**k > scope_limit:
+        entries = f" = {m**k}" if k * math.log2(m) < 100 else ""
         raise ValueError(
-            f"an observation over a scope of {k} latents with {m} values has a table of {m}**{k} = {m**k} entries, "
+            f"an observation over a scope of {k} latents with {m} values has a table of {m}**{k}{entries} entries, "
             f"more than {scope_limit}; it is not a local factor. Use a method that only evaluates it forwards."
         )
     grid = np.indices((m,) * k, dtype=np.uint8 if m <= 256 else np.int64).reshape(k, m**k)

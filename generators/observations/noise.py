@@ -4,13 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from functools import cached_property
+from typing import Annotated, Any
 
 import numpy as np
-from jaxtyping import Integer
+from jaxtyping import Int64, Integer, UInt8
+from msgspec import Meta
 
-from generators.ground.codec import strict_fields
+from generators.ground.forms import Form, read_form
 from generators.observations.function import ObservationFunction, freeze
+
+_MAX_NESTING = 16  # a noiseless Noisy may stand in another one; nobody needs two
+
+
+class _Form(Form, frozen=True):
+    kind: str
+    noise: Annotated[float, Meta(ge=0.0, le=1.0)]
+    base: dict[str, Any]
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,14 +52,29 @@ class Noisy(ObservationFunction):
         """Noiseless values of the base; the distribution adds the noise."""
         return self.base.evaluate(columns)
 
+    @cached_property
+    def bit_tables(self) -> tuple[UInt8[np.ndarray, "P t"], Int64[np.ndarray, "P k"]] | None:
+        """Those of the base."""
+        return self.base.bit_tables
+
     def to_json(self) -> dict[str, Any]:
         """Kind, rate and base."""
         return {"kind": "noisy", "noise": self.noise, "base": self.base.to_json()}
 
     @classmethod
-    def from_json(cls, form: dict[str, Any], read: Callable[[dict[str, Any]], ObservationFunction]) -> Noisy:
-        """Inverse of :meth:`to_json`; ``read`` takes the form of the base. ValueError on unknown or missing fields."""
-        strict_fields(form, {"kind", "noise", "base"}, what="noisy function")
-        if isinstance(form["noise"], bool) or not isinstance(form["noise"], int | float):
-            raise ValueError(f"the noise rate of a noisy function is a number; got {form['noise']!r}.")
-        return cls(read(form["base"]), float(form["noise"]))
+    def from_json(cls, form: Any, read: Callable[[dict[str, Any]], ObservationFunction]) -> Noisy:
+        """Inverse of :meth:`to_json`; ``read`` takes the form of the base.
+
+        Raises:
+            ValueError: unknown or missing fields, a rate that is no number in [0, 1], more than 16 of them inside one
+                another.
+        """
+        inner: Any = form
+        for depth in range(_MAX_NESTING + 1):
+            if not isinstance(inner, dict) or inner.get("kind") != "noisy":
+                break
+            if depth == _MAX_NESTING:
+                raise ValueError(f"noisy functions nest at most {_MAX_NESTING} deep; write one with all of the noise.")
+            inner = inner.get("base")
+        fields = read_form(form, _Form, what="noisy function")
+        return cls(read(fields.base), fields.noise)

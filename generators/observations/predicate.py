@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from functools import cached_property
+from typing import Annotated, Any
 
 import numpy as np
-from jaxtyping import Integer, UInt8, UInt64
+from jaxtyping import Int64, Integer, UInt8, UInt64
+from msgspec import Meta
 
-from generators.ground.codec import array_from_json, array_to_json, strict_fields
-from generators.observations.function import ObservationFunction, freeze
+from generators.ground.codec import array_to_json, integers_from_json
+from generators.ground.forms import ArrayForm, Form, read_form
+from generators.observations.function import MAX_ALPHABET, MAX_BIT_ARITY, ObservationFunction, freeze
 from generators.observations.scopes import check_scopes
 
-_BIT_SLICED_ARITY = 6  # above it, 2**k word operations cost more than one table look-up per sample
+
+class _Form(Form, frozen=True):
+    kind: str
+    alphabet: Annotated[int, Meta(ge=2, le=MAX_ALPHABET)]
+    table: ArrayForm
+    scopes: ArrayForm
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,9 +55,16 @@ class Predicate(ObservationFunction):
     def evaluate(self, columns: Integer[np.ndarray, "N n"]) -> Integer[np.ndarray, "P n"]:
         """Values of all P observations; binary tables of small arity are evaluated 64 samples per machine word."""
         bits = self.alphabet == 2 and self.latent_alphabet == 2
-        if bits and self.table.ndim <= _BIT_SLICED_ARITY:
+        if bits and self.table.ndim <= MAX_BIT_ARITY:
             return _evaluate_bits(self.table, self.scopes, columns)
         return lookup(self.table, self.scopes, columns)
+
+    @cached_property
+    def bit_tables(self) -> tuple[UInt8[np.ndarray, "P t"], Int64[np.ndarray, "P k"]] | None:
+        """The one table, for every scope."""
+        if self.alphabet != 2 or self.latent_alphabet != 2 or self.table.ndim > MAX_BIT_ARITY:
+            return None
+        return np.tile(self.table.ravel(), (len(self.scopes), 1)), self.scopes
 
     def to_json(self) -> dict[str, Any]:
         """Kind, table, scopes and alphabet."""
@@ -61,10 +76,11 @@ class Predicate(ObservationFunction):
         }
 
     @classmethod
-    def from_json(cls, form: dict[str, Any]) -> Predicate:
-        """Inverse of :meth:`to_json`; ValueError on unknown or missing fields."""
-        strict_fields(form, {"kind", "alphabet", "table", "scopes"}, what="predicate")
-        return cls(array_from_json(form["table"]), array_from_json(form["scopes"]), form["alphabet"])
+    def from_json(cls, form: Any) -> Predicate:
+        """Inverse of :meth:`to_json`; ValueError on unknown or missing fields, and on values of another type."""
+        read = read_form(form, _Form, what="predicate")
+        table = integers_from_json(read.table, what="a truth table")
+        return cls(table, integers_from_json(read.scopes, what="scopes", axes=2), read.alphabet)
 
 
 def check_table(table: np.ndarray, alphabet: int) -> None:
@@ -76,8 +92,9 @@ def check_table(table: np.ndarray, alphabet: int) -> None:
             f"a truth table has shape (m, m, ..., m), one axis per latent, m >= 2; got {table.shape}. "
             "A flat table of m**k entries must be reshaped: table.reshape((m,) * k)."
         )
-    if alphabet < 2:
-        raise ValueError(f"an observation needs an alphabet of at least 2 values; got {alphabet}.")
+    if not 2 <= alphabet <= MAX_ALPHABET:
+        bound = "at least 2" if alphabet < 2 else f"at most {MAX_ALPHABET}"
+        raise ValueError(f"an observation needs an alphabet of {bound} values; got {alphabet}.")
     outside = np.argwhere((table < 0) | (table >= alphabet))
     if outside.size:
         at = tuple(int(i) for i in outside[0])

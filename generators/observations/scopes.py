@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Int64, Integer
 
 from generators.ground.draws import structure_rng
+from generators.ground.memory import check_memory
 
 
 def random_scopes(n_latents: int, n_observations: int, *, arity: int, structure_seed: int) -> Int64[np.ndarray, "P k"]:
@@ -18,9 +19,10 @@ def random_scopes(n_latents: int, n_observations: int, *, arity: int, structure_
     experiments leaves the choice open; only distinct indices give the stated 75%).
 
     Raises:
-        ValueError: ``arity > n_latents`` or ``arity < 1``.
+        ValueError: ``arity > n_latents`` or ``arity < 1``, or P N keys and their order do not fit into memory.
     """
     _check_arity(arity, n_latents)
+    _check_size(16 * n_observations * n_latents, n_latents, n_observations)
     rng = structure_rng(structure_seed, _SCOPES_TAG)
     keys = rng.random((n_observations, n_latents))
     return np.argsort(keys, axis=1, kind="stable")[:, :arity].astype(np.int64)
@@ -45,9 +47,10 @@ def regular_scopes(n_latents: int, n_observations: int, *, arity: int, structure
     (configuration model), and a repeated latent within a scope is swapped with another slot until none is left.
 
     Raises:
-        ValueError: ``arity > n_latents`` or ``arity < 1``.
+        ValueError: ``arity > n_latents`` or ``arity < 1``, or the slots do not fit into memory.
     """
     _check_arity(arity, n_latents)
+    _check_size(8 * n_latents + 16 * n_observations * arity, n_latents, n_observations)
     rng = structure_rng(structure_seed, _REGULAR_TAG)
     slots = n_observations * arity
     extra = rng.permutation(n_latents)[: slots % n_latents]
@@ -81,6 +84,15 @@ def check_scopes(scopes: Integer[np.ndarray, "P k"], n_latents: int) -> None:
 
 
 _SCOPES_TAG, _REGULAR_TAG = 0x5C0, 0x5C1
+
+
+def _check_size(needed: int, n_latents: int, n_observations: int) -> None:
+    if needed > 2**24:  # below it nobody asks how much memory there is
+        check_memory(
+            needed,
+            what=f"drawing {n_observations} scopes among {n_latents} latents",
+            advice="Use fewer latents or observations.",
+        )
 
 
 def _check_arity(arity: int, n_latents: int) -> None:

@@ -9,13 +9,21 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Integer, UInt8
 
-from generators.ground.codec import array_from_json, array_to_json, strict_fields
+from generators.ground.codec import array_from_json, array_to_json
 from generators.ground.draws import structure_rng
+from generators.ground.forms import ArrayForm, Form, read_form
+from generators.ground.memory import check_memory
 from generators.observations.function import ObservationFunction, freeze
 
 _GRID = 2.0**-32
 _LARGEST_NORM = 2.0**20  # of a direction, in the sum of absolute values: multiples of the grid below it add exactly
 _SLAB_TAG = 0x51AB
+
+
+class _Form(Form, frozen=True):
+    kind: str
+    directions: ArrayForm
+    width: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,14 +79,23 @@ class RandomSlab(ObservationFunction):
         return {"kind": "random_slab", "directions": array_to_json(self.directions), "width": self.width}
 
     @classmethod
-    def from_json(cls, form: dict[str, Any]) -> RandomSlab:
-        """Inverse of :meth:`to_json`; ValueError on unknown or missing fields."""
-        strict_fields(form, {"kind", "directions", "width"}, what="random slab")
-        return cls(array_from_json(form["directions"]), form["width"])
+    def from_json(cls, form: Any) -> RandomSlab:
+        """Inverse of :meth:`to_json`; ValueError on unknown or missing fields, and on values of another type."""
+        read = read_form(form, _Form, what="random slab")
+        return cls(array_from_json(read.directions, axes=2).astype(np.float64), read.width)
 
 
 def gaussian_directions(n_latents: int, n_observations: int, *, structure_seed: int) -> Float[np.ndarray, "P N"]:
-    """Independent standard normal directions ``z_j ~ N(0, I_N)``, (P, N)."""
+    """Independent standard normal directions ``z_j ~ N(0, I_N)``, (P, N).
+
+    Raises:
+        ValueError: they would not fit into memory.
+    """
+    check_memory(
+        8 * n_observations * n_latents,
+        what=f"{n_observations} directions over {n_latents} latents",
+        advice="Ask for fewer of either.",
+    )
     return structure_rng(structure_seed, _SLAB_TAG).standard_normal((n_observations, n_latents))
 
 

@@ -12,8 +12,12 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from generators.ground.draws import structure_rng
+from generators.ground.memory import check_memory
 from generators.observations.rules.rule import MAX_TABLE, truth_table
+from generators.observations.rules.syntax import MAX_LATENTS
 from generators.observations.rules.tree import INFIX, Comparison, Expression, Latent, Number, Operation
+
+_BYTES_PER_RULE = 300  # a text, its tree's table, and the key under which it is known
 
 _HORN_TAG, _DNF_TAG, _FORMULA_TAG = 0x401, 0x402, 0x403
 
@@ -27,8 +31,9 @@ def horn_rules(n_latents: int, n_rules: int, *, body: int = 2, structure_seed: i
     Returns:
         ``n_rules`` different texts, heads and bodies uniform.
     Raises:
-        ValueError: ``body < 1``, ``body >= n_latents``, or more rules than there are clauses.
+        ValueError: ``body < 1``, ``body >= n_latents``, too many latents, more rules than there are clauses.
     """
+    _check_sizes(n_latents, n_rules)
     if not 1 <= body < n_latents:
         raise ValueError(f"a Horn clause needs 1 <= body < N; got body = {body}, N = {n_latents}.")
     existing = n_latents * math.comb(n_latents - 1, body)
@@ -66,6 +71,7 @@ def dnf_rules(
     Raises:
         ValueError: ``width > arity``, ``arity > n_latents``, a table too large, or fewer such rules than asked for.
     """
+    _check_sizes(n_latents, n_rules)
     limit = min(n_latents, terms * width) if arity is None else arity
     _check_arity(limit, n_latents, latent_alphabet)
     if terms < 1 or not 1 <= width <= limit:
@@ -113,6 +119,7 @@ def random_formulas(
     Raises:
         ValueError: ``arity > size``, ``arity > n_latents``, a table too large, or fewer such formulas than asked for.
     """
+    _check_sizes(n_latents, n_rules)
     count = min(size, n_latents) if arity is None else arity
     _check_arity(count, n_latents, latent_alphabet)
     if size < count:
@@ -191,6 +198,13 @@ def _grow(leaves: Sequence[int], alphabet: int, rng: np.random.Generator) -> Exp
     cut = int(rng.integers(1, len(leaves)))
     operator = INFIX[int(rng.integers(len(INFIX)))]
     return Operation(operator, (_grow(leaves[:cut], alphabet, rng), _grow(leaves[cut:], alphabet, rng)))
+
+
+def _check_sizes(n_latents: int, n_rules: int) -> None:
+    if n_latents > MAX_LATENTS:
+        raise ValueError(f"rules speak of at most {MAX_LATENTS} latents; got n_latents = {n_latents}.")
+    if n_rules > 10**4:  # below it nobody asks how much memory there is
+        check_memory(_BYTES_PER_RULE * n_rules, what=f"a family of {n_rules} rules", advice="Ask for fewer rules.")
 
 
 def _check_arity(arity: int, n_latents: int, alphabet: int) -> None:

@@ -12,14 +12,17 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Int64, Integer, UInt8
 
-from generators.ground.codec import strict_fields
-from generators.observations.function import ObservationFunction, freeze
+from generators.ground.codec import shown
+from generators.ground.forms import Form, read_form
+from generators.observations.function import MAX_BIT_ARITY, ObservationFunction, freeze
 from generators.observations.predicate import Predicate
 from generators.observations.rules.syntax import RuleSyntaxError, latent_index, parse_rule
 from generators.observations.rules.tree import Comparison, Expression, Latent, Number, Operation, Truth
 
 MAX_TABLE = 2**20
 """Largest truth table of one rule, in entries: 20 binary latents."""
+MAX_WORK = 2**31
+"""Entries of the table times the latents that the text names, each as often as it stands there: about half a second."""
 
 _Compiled = tuple[tuple[int, ...], np.ndarray]  # a scope and the truth table over it
 
@@ -47,15 +50,29 @@ def truth_table(expression: Expression, latent_alphabet: int) -> tuple[tuple[int
     """Compile a rule: its scope (k latents, ascending) and its table of shape ``(latent_alphabet,) * k``.
 
     Raises:
-        ValueError: the table would have more than ``MAX_TABLE`` entries.
+        ValueError: the table would have more than ``MAX_TABLE`` entries, or take more than ``MAX_WORK``.
     Cost: O(t * m**k), t the number of terms.
     """
-    scope = scope_of(expression)
+    named = list(_latents(expression))
+    scope = tuple(sorted(set(named)))
     _check_width(len(scope), latent_alphabet)
     shape = (latent_alphabet,) * len(scope)
     cells = latent_alphabet ** len(scope)
+    if len(named) * cells > MAX_WORK:
+        raise ValueError(
+            f"a rule that names latents {len(named)} times takes too long over a table of {cells} entries; over such a "
+            f"table {MAX_WORK // cells} are allowed. Split it into several rules, or narrower ones."
+        )
     grid = np.indices(shape, dtype=np.min_scalar_type(latent_alphabet - 1)).reshape(len(scope), cells)
     return scope, _evaluate(expression, dict(zip(scope, grid, strict=True)), cells).astype(np.uint8).reshape(shape)
+
+
+class _Form(Form, frozen=True):
+    kind: str
+    rules: list[str]
+    n_latents: int
+    latent_alphabet: int
+    names: list[str] | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,6 +134,15 @@ class LogicRule(ObservationFunction):
             out[group.rows] = group.predicate.evaluate(columns[group.latents])
         return out
 
+    @functools.cached_property
+    def bit_tables(self) -> tuple[UInt8[np.ndarray, "P t"], Int64[np.ndarray, "P k"]] | None:
+        """The rules' tables, over the latents that pad their scopes too."""
+        width = self.scopes.shape[1]
+        if self.latent_alphabet != 2 or width > MAX_BIT_ARITY:
+            return None
+        padded = [table.reshape(table.shape + (1,) * (width - table.ndim)) for table in self.tables]
+        return np.array([np.broadcast_to(table, (2,) * width).ravel() for table in padded]), self.scopes
+
     def to_json(self) -> dict[str, Any]:
         """Kind, the texts as they were written, N, m and the names."""
         return {
@@ -128,12 +154,14 @@ class LogicRule(ObservationFunction):
         }
 
     @classmethod
-    def from_json(cls, form: dict[str, Any]) -> LogicRule:
+    def from_json(cls, form: Any) -> LogicRule:
         """Inverse of :meth:`to_json`; ValueError on unknown, missing or ill-typed fields."""
-        strict_fields(form, {"kind", "rules", "n_latents", "latent_alphabet", "names"}, what="logic rule")
-        rules, names = _texts(form["rules"], "rules"), form["names"]
-        names = None if names is None else _texts(names, "names")
-        return cls(rules, _integer(form, "n_latents"), _integer(form, "latent_alphabet"), names)
+        read = read_form(form, _Form, what="logic rule")
+        names = None if read.names is None else tuple(read.names)
+        try:
+            return cls(tuple(read.rules), read.n_latents, read.latent_alphabet, names)
+        except RuleSyntaxError as error:  # three lines, with a caret: for people who type a rule
+            raise ValueError(f"logic rule: {error.reason} (column {error.position + 1}).") from error
 
 
 def compile_rules(
@@ -270,7 +298,9 @@ def _check_width(arity: int, alphabet: int) -> None:
 
 def _check_fields(rules: Sequence[str], n_latents: int, alphabet: int) -> None:
     if isinstance(rules, str) or not rules:
-        raise ValueError(f"rules must be a tuple with at least one text; got {rules!r}. For a single rule: ('x0',).")
+        raise ValueError(
+            f"rules must be a tuple with at least one text; got {shown(rules)}. For a single rule: ('x0',)."
+        )
     if n_latents < 1:
         raise ValueError(f"rules need at least one latent; got n_latents = {n_latents}.")
     if not 2 <= alphabet <= 256:
@@ -280,15 +310,3 @@ def _check_fields(rules: Sequence[str], n_latents: int, alphabet: int) -> None:
 def _read_only(table: np.ndarray) -> np.ndarray:
     table.setflags(write=False)
     return table
-
-
-def _texts(form: Any, what: str) -> tuple[str, ...]:
-    if not isinstance(form, list) or not all(isinstance(text, str) for text in form):
-        raise ValueError(f"{what} of a logic rule must be a list of texts; got {str(form)[:60]!r}.")
-    return tuple(form)
-
-
-def _integer(form: Mapping[str, Any], name: str) -> int:
-    if not isinstance(form[name], int) or isinstance(form[name], bool):
-        raise ValueError(f"{name} of a logic rule must be an integer; got {form[name]!r}.")
-    return form[name]

@@ -25,6 +25,7 @@ one operator is one node, so a rule of 10,000 terms is a flat tree, and what nes
 from __future__ import annotations
 
 import difflib
+import itertools
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -47,6 +48,11 @@ from generators.observations.rules.tree import (
 )
 
 _MEANING = {"&": "and", "|": "or", "^": "xor", "~": "not", "->": "implies", "<->": "iff"}
+MAX_TEXT = 2**17
+"""Characters of one rule: some 18,000 terms, which take half a second and 20 MB. People write a few hundred."""
+MAX_LATENTS = 2**18
+"""Latents that rules may speak of: their names take a third of a second and 30 MB."""
+
 _NAME = re.compile(r"[^\W\d]\w*")
 _TOKEN = re.compile(r"(?P<word>[^\W\d]\w*)|(?P<number>[0-9]+)|(?P<symbol><->|->|[=!<>]=|[<>&|~^(),])")
 _MISTAKES = {
@@ -59,6 +65,7 @@ _MISTAKES = {
     **{"=<": "'<='", "<>": "'!='", "≠": "'!='", "≤": "'<='", "≥": "'>='", "=": "'=='", "-": "'->' or '<->'"},
 }  # signs of other languages, and what is meant here
 _FOREIGN = re.compile("|".join(map(re.escape, sorted(_MISTAKES, key=len, reverse=True))))
+_COMPARED = 1000  # names among which a mistaken one is looked for
 _WINDOW = 36  # characters shown on either side of the place of an error
 
 
@@ -90,8 +97,11 @@ def latent_index(n_latents: int, names: Sequence[str] | None = None) -> dict[str
     """The words that stand for latents: ``names`` in their order, or ``x0``, ``x1``, ... where none are given.
 
     Raises:
-        ValueError: not one name per latent, a repeated name, a word of the language, or no word at all.
+        ValueError: more than ``MAX_LATENTS``, not one name per latent, a repeated name, a word of the language, or no
+            word at all.
     """
+    if n_latents > MAX_LATENTS:
+        raise ValueError(f"rules speak of at most {MAX_LATENTS} latents; got n_latents = {n_latents}.")
     if names is None:
         return {f"x{i}": i for i in range(n_latents)}
     index = {name: i for i, name in enumerate(names)}
@@ -111,11 +121,15 @@ def parse_rule(text: str, latents: Mapping[str, int], latent_alphabet: int | Non
         latents: the index of each latent's name, from :func:`latent_index`.
         latent_alphabet: integer constants must lie in ``range(latent_alphabet)``. None does not check them.
     Raises:
-        RuleSyntaxError: the rule is empty, malformed, nested deeper than ``MAX_DEPTH``, names an unknown latent or
-            holds a constant that no latent can take.
+        RuleSyntaxError: the rule is empty, malformed, nested deeper than ``MAX_DEPTH``, longer than ``MAX_TEXT``, names
+            an unknown latent or holds a constant that no latent can take.
     """
     if not isinstance(text, str):
         raise TypeError(f"a rule is a text such as 'x0 and not x1'; got {type(text).__name__}.")
+    if len(text) > MAX_TEXT:
+        raise RuleSyntaxError(
+            f"the rule has {len(text)} characters, more than {MAX_TEXT}; split it into several", text, MAX_TEXT
+        )
     if not text.strip():
         raise RuleSyntaxError("the rule is empty; write for example 'x0 and not x1', or 'true'", text, 0)
     return _Parser(text, latents, latent_alphabet).whole()
@@ -289,7 +303,7 @@ class _Parser:
 
     def fail_unknown(self, token: _Token) -> NoReturn:
         called = self.tokens[self.place + 1].text == "("
-        candidates = FUNCTIONS if called else (*self.latents, "not", "true", "false")
+        candidates = FUNCTIONS if called else (*itertools.islice(self.latents, _COMPARED), "not", "true", "false")
         known = "" if called else f" The latents are {self.listing()}."
         advice = _nearest(token.text, candidates, cutoff=0.0)
         self.fail(f"unknown {'function' if called else 'latent'} {token.shown}{advice}{known}", token)

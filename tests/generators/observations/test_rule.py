@@ -416,13 +416,13 @@ def test_json_keeps_the_texts() -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"rules": "x0"}, "list of texts"),
-        ({"rules": [1]}, "list of texts"),
+        ({"rules": "x0"}, "logic rule: expected `array`, got `str` in rules; got 'x0'"),
+        ({"rules": [1]}, r"expected `str`, got `int` in rules\[0\]; got 1"),
         ({"rules": []}, "at least one"),
-        ({"n_latents": "2"}, "must be an integer"),
+        ({"n_latents": "2"}, "expected `int`, got `str` in n_latents; got '2'"),
         ({"n_latents": 0}, "at least one latent"),
         ({"latent_alphabet": 1}, r"2\.\.256"),
-        ({"names": "ab"}, "list of texts"),
+        ({"names": "ab"}, "expected `array . null`, got `str` in names; got 'ab'"),
         ({"extra": 1}, "unknown field 'extra'"),
     ],
 )
