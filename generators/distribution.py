@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 FORMAT = "lo-theory/distribution/1"
 _BYTES_PER_POSITION = 150  # of an order while it is checked: int64 twice, Python's integers and a set of them
 _LONG = 10**6  # positions below which nobody asks how much memory there is
+_LARGE = 2**26  # tokens drawn at once below which nobody asks how much memory there is
 _MANY = 1024  # rows of bits from which on compiled kernels draw them
 _CHUNK = 4096  # rows per pass: the columns of a chunk stay in the second-level cache
 
@@ -152,6 +153,12 @@ class LODistribution:
         """
         if not 0 <= start <= stop:
             raise ValueError(f"rows start..stop must satisfy 0 <= start <= stop; got start={start}, stop={stop}.")
+        if (stop - start) * self.length > _LARGE:
+            check_memory(
+                (stop - start) * self.length * self._dtype.itemsize,
+                what=f"{stop - start} rows of length {self.length}",
+                advice="Draw fewer at a time.",
+            )
         if self.vocabulary == 2 and stop - start >= _MANY:
             return self._bits.rows(sample_seed, start, stop)
         out = np.empty((stop - start, self.length), dtype=self._dtype)

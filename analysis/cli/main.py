@@ -17,10 +17,13 @@ from analysis.cli.numbers import WHOLE_NUMBERS
 from analysis.cli.reproduce import Reproduce
 from analysis.cli.sample import Sample
 from analysis.cli.sudoku.evaluate import EvaluateSudoku
+from analysis.cli.sudoku.generate import GenerateSudoku
 from analysis.cli.sudoku.sample import SampleSudoku
 from analysis.cli.suggest import advice, as_typed
 from analysis.cli.terminal import write_what_can_be_written
 from analysis.cli.train import Train
+from analysis.cli.zebra.evaluate import EvaluateZebra
+from analysis.cli.zebra.generate import GenerateZebra
 
 Command = Annotated[
     Generate | Train | Evaluate | Sample | Reproduce | Merge,
@@ -29,7 +32,8 @@ Command = Annotated[
 ]
 # A second word that makes another command of the first, whose options need not be given then.
 SECOND_WORDS: dict[str, dict[str, Any]] = {
-    "evaluate": {"sudoku": EvaluateSudoku},
+    "evaluate": {"sudoku": EvaluateSudoku, "zebra": EvaluateZebra},
+    "generate": {"sudoku": GenerateSudoku, "zebra": GenerateZebra},
     "sample": {"sudoku": SampleSudoku},
 }
 _INTERRUPTED = 130  # the shell's code for Ctrl-C

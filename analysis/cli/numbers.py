@@ -6,6 +6,8 @@ from decimal import Decimal, InvalidOperation
 
 from tyro.constructors import ConstructorRegistry, PrimitiveConstructorSpec, PrimitiveTypeInfo
 
+from generators.ground.numbers import whole_number as checked_number
+
 _MOST_DIGITS = 18  # of a number with an exponent: those of the largest file or run, and of a 64-bit integer
 WHOLE_NUMBERS = ConstructorRegistry()
 """In a ``with`` block around ``tyro.cli``: every option that takes an integer takes it in these ways."""
@@ -33,10 +35,10 @@ def whole_number(text: str) -> int:
 
 
 def require_at_least(least: int, **options: int | None) -> None:
-    """Raise ValueError, naming the option as it is typed, if one is given and too small."""
+    """Raise ValueError, naming the option as it is typed, if one is given and too small or no 63-bit number."""
     for name, value in options.items():
-        if value is not None and value < least:
-            raise ValueError(f"--{name.replace('_', '-')} must be at least {least}; got {value}.")
+        if value is not None:
+            checked_number(value, f"--{name.replace('_', '-')}", least=least, most=2**63 - 1)
 
 
 @WHOLE_NUMBERS.primitive_rule

@@ -47,7 +47,7 @@ def usable_device(name: str) -> torch.device:
         there.cpu()  # some devices, such as "meta", hold no numbers
         return there.device
     except (RuntimeError, AssertionError, NotImplementedError) as error:  # an AssertionError: a build without CUDA
-        reason = str(error).splitlines()[0]
+        reason = str(error).splitlines()[0].rstrip("!.")
         raise ValueError(f"--device {name} cannot be used: {reason}. Leave it out to use the cpu.") from error
 
 

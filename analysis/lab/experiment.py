@@ -171,7 +171,7 @@ def run_units(
                 unchecked = "" if kept.checked else f" (unchecked: {OF_BEFORE})"
                 lines.append(f"{unit.label}: {len(kept.rows)} rows, kept{unchecked}")
         workers = jobs or (1 if device != "cpu" else joblib.cpu_count())
-        finished = _finished(units, calls, directory, workers) if calls else ()
+        finished = _finished(units, calls, directory, min(workers, len(calls))) if calls else ()
         with tqdm(total=len(units), initial=len(lines), unit="unit", desc=name, disable=quiet or None) as bar:
             for number, line in enumerate(chain(lines, finished), start=1):
                 bar.update(number > len(lines))

@@ -20,6 +20,7 @@ import torch
 
 from generators.ground.draws import derived_seed
 from generators.ground.forms import Hex16, read_form
+from generators.ground.numbers import whole_number
 from generators.ground.ownership import owned_directory, require_owned
 from lo_theory.learning.checkpoint import Checkpoint, load_checkpoint, network_tensors, restore_network, save_checkpoint
 from lo_theory.learning.flops import training_flops
@@ -40,6 +41,7 @@ from lo_theory.learning.source import RowSource
 
 CHECKPOINT_NAME = "checkpoint.safetensors"
 LOG_NAME = "log.jsonl"
+_MOST = 2**63 - 1  # of a count or a seed: what 64 bits hold
 _FREE_TO_CHANGE = {"log_every", "checkpoint_every"}
 _UNNAMED = {"optimizer": "adamw", "decayed": "all"}  # by TrainConfig.to_json
 
@@ -65,6 +67,7 @@ class TrainConfig:
             (:mod:`lo_theory.learning.optimizer`), at one learning rate; it needs torch 2.9. ``adamw`` updates all
             weights by AdamW.
     Raises:
+        TypeError: a count or a seed that is no integer.
         ValueError: a value outside its range, or an optimizer that the installed torch lacks.
     """
 
@@ -82,17 +85,16 @@ class TrainConfig:
     optimizer: OptimizerName = "adamw"
 
     def __post_init__(self) -> None:
-        for name in ("steps", "log_every", "checkpoint_every"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1; got {getattr(self, name)}.")
+        for name, least in (("steps", 1), ("log_every", 1), ("checkpoint_every", 1), ("seed", 0)):
+            whole_number(getattr(self, name), name, least=least, most=_MOST)
         for name in ("learning_rate", "clip"):
             if not 0 < getattr(self, name) < math.inf:
                 raise ValueError(f"{name} must be positive and finite; got {getattr(self, name)}.")
         for name in ("min_ratio", "warmup"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} must lie in [0, 1]; got {getattr(self, name)}.")
-        if not (self.weight_decay >= 0 and self.seed >= 0):
-            raise ValueError(f"weight_decay and seed must be >= 0; got {self.weight_decay} and {self.seed}.")
+        if not self.weight_decay >= 0:
+            raise ValueError(f"weight_decay must be >= 0; got {self.weight_decay}.")
         if not all(0 <= beta < 1 for beta in self.betas):
             raise ValueError(f"betas must lie in [0, 1); got {self.betas}.")
         if self.precision not in ("auto", "float32", "bfloat16"):

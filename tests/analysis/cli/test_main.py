@@ -60,7 +60,7 @@ class TestGenerate:
         assert NAE.fingerprint in said.out
         assert said.err == ""  # no bar where stderr is no terminal
         before = files(tmp_path)
-        assert len(before) == 4  # three shards and the manifest
+        assert len(before) == 5  # three shards, the manifest, and the lock of its owners
         assert run(*call, *FAMILY) == 0
         assert files(tmp_path) == before
 
@@ -109,6 +109,7 @@ class TestTrain:
         assert arm.order is not None
         assert arm.order.tolist() == list(range(10))[::-1]
         assert sorted(p.name for p in (models / "mdm").iterdir()) == [
+            ".lock",
             "checkpoint.safetensors",
             "distribution.json",
             "log.jsonl",
@@ -237,6 +238,24 @@ class TestSample:
 OUT = ("--out", "{}/new")
 
 
+HUGE = str(10**11)
+TOO_MUCH = [
+    (("generate", *OUT, "--rows", "5", "nae-sat", "--n-latents", "1000000000"), "takes 4.48 TB of memory"),
+    (("generate", *OUT, "--rows", "5", "nae-sat", "--n-observations", "1000000000000"), "takes 320 TB of memory"),
+    (("generate", *OUT, "--rows", "5", "random-logic", "--n-latents", "1000000000"), "at most 262144 latents"),
+    (("generate", *OUT, "--rows", "5", "nae-sat", "--latent-alphabet", HUGE), "limit 2**20"),
+    (("generate", *OUT, "--rows", "1000000000000000", "--shard-rows", HUGE, *FAMILY), "of memory"),
+    (("generate", *OUT, "--rows", "5", "--jobs", HUGE, *FAMILY), "got 100000000000"),
+    (("generate", *OUT, "--rows", "5", "--sample-seed", str(2**63), *FAMILY), f"at most {2**63 - 1}; got {2**63}"),
+    (("train", *OUT, "--batch-size", HUGE, *FAMILY), "Choose a smaller --batch-size."),
+    (("train", *OUT, "--width", HUGE, *FAMILY), "training 3.6e+23 weights"),
+    (("train", *OUT, "--layers", HUGE, *FAMILY), "of memory"),
+    (("train", *OUT, "--train-rows", HUGE, *FAMILY), "100000000000 rows of length"),
+    (("train", *OUT, "--seed", str(2**64), *FAMILY), f"--seed must be at most {2**63 - 1}; got {2**64}"),
+    (("train", *OUT, "--device", "meta", *FAMILY), "--device meta cannot be used: Cannot copy out of meta tensor"),
+]
+
+
 @pytest.mark.parametrize(
     ("words", "named"),
     [
@@ -265,6 +284,7 @@ OUT = ("--out", "{}/new")
         (("sample", "--model", "{}/nothing", "--per-step", "0"), "--per-step must be at least 1; got 0"),
         (("reproduce", "hardness", *OUT, "--jobs", "0"), "--jobs must be at least 1; got 0"),
         (("reproduce", "hardness", *OUT, "--device", "abacus"), "--device abacus cannot be used"),
+        *TOO_MUCH,
     ],
 )
 def test_a_bad_value_is_one_line_and_leaves_nothing(words, named, tmp_path, capsys):
@@ -343,9 +363,9 @@ class TestParsing:
     def test_no_command_lists_them(self, capsys):
         assert run() == 2
         listed = re.sub(r"[^a-z,{}]", "", capsys.readouterr().err)  # without the frame, which breaks lines
-        assert "{generate,train,evaluate,sample,reproduce}" in listed
+        assert "{generate,train,evaluate,sample,reproduce,merge}" in listed
 
-    @pytest.mark.parametrize("command", ["generate", "train", "evaluate", "sample", "reproduce"])
+    @pytest.mark.parametrize("command", ["generate", "train", "evaluate", "sample", "reproduce", "merge"])
     def test_every_option_has_a_help_text(self, command, capsys):
         assert run(command, "--help") == 0
         plain = re.sub(r"[^\x20-\x7e\n]| {2,}", " ", capsys.readouterr().out)  # without the frame
