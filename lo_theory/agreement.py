@@ -6,6 +6,7 @@ import numpy as np
 from jaxtyping import Bool, Integer
 
 from generators.distribution import LODistribution
+from generators.ground.integers import integers
 
 
 def observation_agreement(distribution: LODistribution, rows: Integer[np.ndarray, "n L"]) -> Bool[np.ndarray, "n P"]:
@@ -19,9 +20,11 @@ def observation_agreement(distribution: LODistribution, rows: Integer[np.ndarray
         rows: finished sequences. A latent outside its alphabet, which a model may generate where observations have more
             values, makes every observation that reads it disagree.
     Raises:
+        TypeError: rows that are no integers.
         ValueError: rows of another length than the distribution's.
     """
-    if rows.shape[1] != distribution.length:
+    rows = integers(rows, "rows")
+    if rows.ndim != 2 or rows.shape[1] != distribution.length:
         raise ValueError(f"sequences must have shape (n, {distribution.length}); got {rows.shape}.")
     latents, observations = distribution.split(rows)
     valid = (latents >= 0) & (latents < distribution.alphabet)  # (n, N)

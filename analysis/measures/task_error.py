@@ -19,7 +19,7 @@ from jaxtyping import Bool, Float, Float64, Integer
 from analysis.lab.averages import combine_seeds
 from analysis.lab.rows import Role, Row, Rows, Subject
 from generators.distribution import LODistribution
-from lo_theory.denoisers.denoiser import Denoiser
+from lo_theory.denoisers.denoiser import Denoiser, ask, require_answers
 from lo_theory.denoisers.oracle import Posterior
 from lo_theory.estimate import Estimate, ratio_estimate
 
@@ -223,14 +223,9 @@ def _answers(
     for start in range(0, len(x), batch_size):
         part = slice(start, min(start + batch_size, len(x)))
         log_p = posterior.log_marginals(tokens[part])
-        log_q = denoiser(torch.from_numpy(tokens[part])).detach().double().cpu().numpy()
-        log_q = np.where(masks[part][..., None], log_q, log_p)
-        if np.isnan(log_q).any():
-            row, position = np.argwhere(np.isnan(log_q).any(axis=-1))[0]
-            raise ValueError(
-                f"the denoiser gave NaN at masked position {position} of sequence {start + row}; task error needs one "
-                "that answers every subproblem. An autoregressive model answers only along its order."
-            )
+        answers = ask(denoiser, torch.from_numpy(tokens[part])).detach().double().cpu()
+        require_answers(answers, torch.from_numpy(masks[part]), rows=torch.arange(part.start, part.stop))
+        log_q = np.where(masks[part][..., None], answers.numpy(), log_p)
         yield part, log_p, log_q
 
 

@@ -12,6 +12,7 @@ import torch
 from jaxtyping import Float, Int64, Integer
 from torch import Tensor
 
+from lo_theory.denoisers.denoiser import whole_tokens
 from lo_theory.learning.network import Transformer
 from lo_theory.learning.objective import shift_right
 from lo_theory.orders import check_order
@@ -34,8 +35,15 @@ class MaskedDenoiser:
         self.length, self.vocabulary = network.config.length, network.config.vocabulary
 
     @torch.no_grad()
-    def __call__(self, tokens: Int64[Tensor, "B L"]) -> Float[Tensor, "B L V"]:
-        """Log-probabilities in float32, on the device of ``tokens``; NaN at visible positions unless ``everywhere``."""
+    def __call__(self, tokens: Integer[Tensor, "B L"]) -> Float[Tensor, "B L V"]:
+        """Log-probabilities in float32, on the device of ``tokens``; NaN at visible positions unless ``everywhere``.
+
+        Raises:
+            TypeError: tokens that are no integers.
+            ValueError: another shape than (B, L).
+            IndexError: an id out of range (CPU; a GPU aborts). Decoding and likelihoods look at them first.
+        """
+        tokens = whole_tokens(tokens, self.length)
         inputs = tokens.to(_device(self.network))
         if self.everywhere:
             return self.network(inputs).log_softmax(dim=-1).to(tokens.device)
@@ -52,8 +60,9 @@ class CausalDenoiser:
         network: causal, trained with ``AutoregressiveObjective(order)``.
         order: (L,) integers, ``order[t]`` is the position revealed at step t.
         remembers: keep what was read from one call to the next, so that a sequence costs about one pass and not one per
-            token; for weights that do not change, and not for several threads. Answers are the same but for rounding.
-            Memory as :class:`~lo_theory.learning.key_value_cache.KeyValueCache` says.
+            token; not for several threads. Answers are the same but for rounding. What was read with other weights is
+            forgotten (:class:`~lo_theory.learning.key_value_cache.Weights` says what it notices). Memory as
+            :class:`~lo_theory.learning.key_value_cache.KeyValueCache` says.
     Raises:
         ValueError: the network is bidirectional, or ``order`` no permutation of its length.
     """
@@ -68,14 +77,17 @@ class CausalDenoiser:
         self._cache = network.cache() if remembers else None
 
     @torch.no_grad()
-    def __call__(self, tokens: Int64[Tensor, "B L"]) -> Float[Tensor, "B L V"]:
+    def __call__(self, tokens: Integer[Tensor, "B L"]) -> Float[Tensor, "B L V"]:
         """Log-probabilities at each row's first hidden position in order; NaN everywhere else.
 
         NaN, not a guess: this network has no answer for other positions, and a caller that uses one should notice.
 
         Raises:
-            ValueError: a row's visible positions are no prefix of the order.
+            TypeError: tokens that are no integers.
+            ValueError: another shape than (B, L); a row's visible positions are no prefix of the order.
+            IndexError: an id out of range (CPU; a GPU aborts).
         """
+        tokens = whole_tokens(tokens, self.length)
         permuted = tokens[:, self._index.to(tokens.device)]
         visible = self._visible_prefix(permuted)  # (B,)
         answers = torch.full((*tokens.shape, self.vocabulary), math.nan, device=tokens.device)
@@ -89,14 +101,16 @@ class CausalDenoiser:
         return answers
 
     @torch.no_grad()
-    def chain_log_probs(self, rows: Int64[Tensor, "B L"]) -> Float[Tensor, "B L"]:
+    def chain_log_probs(self, rows: Integer[Tensor, "B L"]) -> Float[Tensor, "B L"]:
         """log p of every token of clean rows given those before it in order, in one pass.
 
         Entry t belongs to position ``order[t]``; a row sums to its log-likelihood in nats.
 
         Raises:
-            ValueError: a row holds a mask, a pad or another id outside ``range(V)``.
+            TypeError: rows that are no integers.
+            ValueError: another shape than (B, L); a row holds a mask, a pad or another id outside ``range(V)``.
         """
+        rows = whole_tokens(rows, self.length, "rows")
         outside = (rows < 0) | (rows >= self.vocabulary)
         if outside.any():
             raise ValueError(f"rows must be clean, in range({self.vocabulary}); got {int(rows[outside][0])}.")

@@ -16,13 +16,21 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
-from jaxtyping import Float64, Int64
+from jaxtyping import Float64, Int64, Integer
 from scipy.special import ndtri
 from torch import Tensor
 
 from generators.distribution import LODistribution
 from generators.ground.draws import uniforms
-from lo_theory.denoisers.denoiser import Denoiser, answer_entropy
+from lo_theory.denoisers.denoiser import (
+    Denoiser,
+    answer_entropy,
+    ask,
+    check_temperature,
+    require_answers,
+    tempered,
+    whole_tokens,
+)
 
 Hardness = Callable[[Tensor, Tensor], Tensor]
 """(tokens (B, L) with masks, exact log-probabilities (B, L, V)) -> (B, L) in [0, 1]."""
@@ -58,24 +66,31 @@ class NoisedDenoiser:
             raise ValueError(f"the noise of logits is >= 0 and finite; got {noise!r}.")
         if not 0 <= doubt <= 1:
             raise ValueError(f"doubt is a share in [0, 1]; got {doubt!r}.")
-        if not 0 < temperature < math.inf:
-            raise ValueError(f"the temperature must be positive and finite; got {temperature!r}.")
+        check_temperature(temperature)
         if seed < 0:
             raise ValueError(f"the seed of the noise is not negative; got {seed}.")
         self.denoiser, self.hardness = denoiser, hardness
         self.length, self.vocabulary = denoiser.length, denoiser.vocabulary
         self.noise, self.doubt, self.temperature, self.seed = noise, doubt, temperature, seed
 
-    def __call__(self, tokens: Int64[Tensor, "B L"]) -> Float64[Tensor, "B L V"]:
-        """Log-probabilities in nats, float64 on the device of the tokens."""
-        exact = self.denoiser(tokens).to(torch.float64)
+    def __call__(self, tokens: Integer[Tensor, "B L"]) -> Float64[Tensor, "B L V"]:
+        """Log-probabilities in nats, float64 on the device of the tokens; NaN where ``denoiser`` has no answer.
+
+        Raises:
+            TypeError: tokens that are no integers.
+            ValueError: tokens of another shape; an answer of ``denoiser`` at a masked position holds ``+inf``, or
+                ``-inf`` alone.
+        """
+        tokens = whole_tokens(tokens, self.length)
+        exact, hidden = ask(self.denoiser, tokens).to(torch.float64), tokens == self.vocabulary
+        require_answers(exact, hidden, torch.zeros_like(hidden))
         hardness = self.hardness(tokens, exact)[..., None]
-        answers = (exact / self.temperature).log_softmax(dim=-1)
+        answers = tempered(exact, self.temperature).log_softmax(dim=-1)
         unsure = self.doubt * hardness
         answers = torch.logaddexp(torch.log1p(-unsure) + answers, (unsure / self.vocabulary).log())
         wrong = self.noise * hardness * gaussian_of_tokens(tokens, self.seed, self.vocabulary).to(tokens.device)
         answers = (answers + wrong).log_softmax(dim=-1)
-        return torch.where((tokens == self.vocabulary)[..., None], answers, exact)
+        return torch.where(hidden[..., None], answers, exact)
 
 
 def gaussian_of_tokens(tokens: Int64[Tensor, "B L"], seed: int, vocabulary: int) -> Float64[Tensor, "B L V"]:

@@ -6,10 +6,11 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
-from jaxtyping import Float, Float64, Int64, Integer
+from jaxtyping import Float, Float64, Integer
 from torch import Tensor
 
 from generators.distribution import LODistribution
+from lo_theory.denoisers.denoiser import whole_tokens
 
 
 @runtime_checkable
@@ -42,7 +43,11 @@ class PosteriorDenoiser:
         self.posterior = posterior
         self.length, self.vocabulary = posterior.length, posterior.vocabulary
 
-    def __call__(self, tokens: Int64[Tensor, "B L"]) -> Float[Tensor, "B L V"]:
-        """Exact log-probabilities; raises ``ImpossibleEvidence`` when the visible tokens contradict each other."""
-        log_marginals = self.posterior.log_marginals(tokens.cpu().numpy())
+    def __call__(self, tokens: Integer[Tensor, "B L"]) -> Float[Tensor, "B L V"]:
+        """Exact log-probabilities; raises what the posterior raises.
+
+        That is ``ImpossibleEvidence`` when the visible tokens contradict each other: a decoder that reveals several
+        tokens per step needs :func:`~lo_theory.posteriors.exact.forgiving_posterior`.
+        """
+        log_marginals = self.posterior.log_marginals(whole_tokens(tokens, self.length).cpu().numpy())
         return torch.from_numpy(log_marginals).to(tokens.device)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 
 import torch
-from jaxtyping import Bool, Float64, Int64
+from jaxtyping import Bool, Float64, Int64, Integer
 from torch import Tensor
 
-from lo_theory.denoisers.denoiser import Denoiser
+from lo_theory.denoisers.denoiser import Denoiser, ask, whole_tokens
 
 MAX_STATES = 2**19  # sequences with masks, (V + 1)^L
 _BATCH = 4096
@@ -46,18 +46,30 @@ class TabulatedDenoiser:
         )
         self._known: Bool[Tensor, " S"] = torch.zeros(self.states, dtype=torch.bool)
 
-    def __call__(self, tokens: Int64[Tensor, "B L"]) -> Float64[Tensor, "B L V"]:
-        """The denoiser's log-probabilities on the grid; a copy."""
+    def __call__(self, tokens: Integer[Tensor, "B L"]) -> Float64[Tensor, "B L V"]:
+        """The denoiser's log-probabilities on the grid; a copy. Raises as :meth:`number`."""
         code = self.number(tokens)
         unknown = code[~self._known[code]].unique()
         for some in unknown.split(_BATCH):
-            answers = self.denoiser(self.tokens(some)).to(torch.float64)
+            answers = ask(self.denoiser, self.tokens(some)).to(torch.float64)
             self._answers[some] = (answers / self.grid).round() * self.grid if self.grid else answers
         self._known[unknown] = True
         return self._answers[code]
 
-    def number(self, tokens: Int64[Tensor, "n L"]) -> Int64[Tensor, " n"]:
-        """The number of each sequence with masks."""
+    def number(self, tokens: Integer[Tensor, "n L"]) -> Int64[Tensor, " n"]:
+        """The number of each sequence with masks.
+
+        Raises:
+            TypeError: tokens that are no integers.
+            ValueError: another shape than (n, L), a pad or another id outside ``range(V + 1)``.
+        """
+        tokens = whole_tokens(tokens, self.length)
+        outside = (tokens < 0) | (tokens > self.mask_id)
+        if outside.any():
+            raise ValueError(
+                f"a table knows tokens in range({self.vocabulary}) and the mask id {self.mask_id}, no pads; got "
+                f"{int(tokens[outside][0])}."
+            )
         return (tokens * self._place).sum(dim=1)
 
     def tokens(self, number: Int64[Tensor, " n"]) -> Int64[Tensor, "n L"]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, partial
 
 import torch
 from jaxtyping import Bool, Float64, Int64
@@ -18,7 +18,7 @@ from scipy.stats import binom
 from torch import Tensor
 
 from lo_theory.samplers.reveal import RevealRule, reveal_probability, reveal_top_k
-from lo_theory.samplers.scores import Score
+from lo_theory.samplers.scores import Score, require_scores
 from lo_theory.samplers.situation import Situation
 from lo_theory.schedules import LINEAR, NoiseSchedule
 
@@ -69,7 +69,7 @@ def plackett_luce(score: Score, scale: float, reveal: RevealRule) -> ChoiceLaw:
     """
     if not 0 < scale < math.inf:
         raise ValueError(f"the scale of Gumbel noise must be positive and finite; got {scale!r}. For 0 use certain().")
-    return lambda now: _ranked_sets(now, _scored(now, score) / scale, reveal, _first_drawn)
+    return lambda now: _ranked_sets(now, _scored(now, score), reveal, partial(_first_drawn, scale=scale))
 
 
 def uniform_order(reveal: RevealRule) -> ChoiceLaw:
@@ -160,25 +160,32 @@ def _equal(score: Float64[Tensor, "n h"], k: int) -> Float64[Tensor, "n S"]:
     return torch.full((len(score), count), 1 / count, dtype=torch.float64)
 
 
-def _first_drawn(log_weight: Float64[Tensor, "n h"], k: int) -> Float64[Tensor, "n S"]:
-    """For every subset of k out of h positions the probability that they are drawn first, in any order."""
-    n, h = log_weight.shape
+def _first_drawn(score: Float64[Tensor, "n h"], k: int, scale: float) -> Float64[Tensor, "n S"]:
+    """For every subset of k out of h positions the probability that they are drawn first, in any order.
+
+    The best score that is left is subtracted before all are divided by the scale, which may be the smallest float.
+    """
+    n, h = score.shape
     probability = torch.zeros(n, 2**h, dtype=torch.float64)
     probability[:, 0] = 1.0
     for size in range(k):
         before = _subset_numbers(h, size)
         inside = _subsets(h)[before]
-        left = log_weight[:, None, :].masked_fill(inside, -math.inf).logsumexp(dim=2)  # weight of what is not drawn yet
+        undrawn_scores = score[:, None, :].masked_fill(inside, -math.inf)  # (n, S, h)
+        best = undrawn_scores.amax(dim=2, keepdim=True)
+        drawn_next = ((undrawn_scores - best) / scale).softmax(dim=2)
         for i in range(h):
             may = ~inside[:, i]
-            step = probability[:, before[may]] * (log_weight[:, i : i + 1] - left[:, may]).exp()
+            step = probability[:, before[may]] * drawn_next[:, may, i]
             probability[:, before[may] + (1 << i)] += step
     return probability[:, _subset_numbers(h, k)]
 
 
 def _scored(now: Situation, score: Score) -> Float64[Tensor, "B L"]:
     scores = undrawn(lambda generator: score(now.log_probs, now.hidden, generator), "score")
-    return scores.masked_fill(~now.hidden, -math.inf)
+    scores = scores.masked_fill(~now.hidden, -math.inf)
+    require_scores(scores)
+    return scores
 
 
 def _chosen(now: Situation, score: Float64[Tensor, "B L"], reveal: RevealRule) -> Bool[Tensor, "B L"]:

@@ -15,9 +15,12 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from jaxtyping import Float64, Integer
 
 from generators.distribution import LODistribution
+from generators.ground.integers import integers
+from lo_theory.denoisers.denoiser import require_answers
 from lo_theory.denoisers.oracle import Posterior
 from lo_theory.estimate import Estimate, Method, mean_estimate
 
@@ -101,17 +104,23 @@ def curve_of_law(rows: Integer[np.ndarray, "n L"], probability: Float64[np.ndarr
     ``h(j)`` is the difference between the mean entropies of j + 1 and of j positions, the mean over all sets.
 
     Raises:
-        ValueError: the probabilities are negative or do not add up to one; too many sequences times sets.
+        TypeError: rows that are no integers.
+        ValueError: another number of probabilities than of rows; they are negative or do not add up to one; too many
+            sequences times sets.
     """
+    rows = integers(rows, "rows")
+    if rows.ndim != 2 or len(rows) != len(probability):
+        raise ValueError(f"{len(probability)} probabilities belong to as many rows (n, L); got {rows.shape}.")
     if (probability < 0).any() or not math.isclose(probability.sum(), 1.0, rel_tol=0, abs_tol=1e-9):
         raise ValueError(f"probabilities must be >= 0 and add up to 1; they add up to {probability.sum()!r}.")
-    rows, probability = rows[probability > 0].astype(np.int64), probability[probability > 0]
+    rows, probability = rows[probability > 0], probability[probability > 0]
     length = rows.shape[1]
     if len(rows) * 2**length > _MOST_VISITS:
         raise ValueError(
             f"{len(rows)} sequences in 2**{length} sets of positions are too many to visit (more than {_MOST_VISITS}). "
             "Use sampled_curve with an exact posterior."
         )
+    rows = np.unique(rows, return_inverse=True)[1].reshape(rows.shape)  # any integers, numbered from 0
     joint = np.array([_mean_entropy(rows, probability, size) for size in range(length + 1)])
     return InformationCurve(np.diff(joint)[None], "exact")
 
@@ -129,9 +138,13 @@ def sampled_curve(
         rows: independent draws from the distribution that the posterior belongs to.
         batch_size: sequences per question to the posterior; without influence on the result.
     Raises:
-        ValueError: no rows; what the posterior raises is passed on.
+        TypeError: rows that are no integers.
+        ValueError: no rows, or an answer of the posterior that is no distribution; what it raises is passed on.
     Cost: n * L questions to the posterior.
     """
+    rows = integers(rows, "rows")
+    if rows.ndim != 2 or rows.shape[1] != posterior.length:
+        raise ValueError(f"rows must have shape (n, {posterior.length}); got {rows.shape}.")
     count, length = rows.shape
     if not count:
         raise ValueError("a curve is estimated from at least one row; got none. Draw rows from the distribution.")
@@ -142,6 +155,9 @@ def sampled_curve(
         for visible in range(length):
             hidden = steps >= visible
             answers = posterior.log_marginals(np.where(hidden, posterior.vocabulary, part))
+            require_answers(
+                torch.from_numpy(answers), torch.from_numpy(hidden), rows=torch.arange(start, start + len(part))
+            )
             entropy = -(np.exp(answers) * np.where(np.isneginf(answers), 0.0, answers)).sum(axis=-1)  # (B, L)
             draws[start : start + batch_size, visible] = (entropy * hidden).sum(axis=1) / (length - visible)
     return InformationCurve(draws, "monte_carlo")
@@ -149,11 +165,14 @@ def sampled_curve(
 
 def _mean_entropy(rows: Integer[np.ndarray, "n L"], probability: Float64[np.ndarray, "n"], size: int) -> float:
     """Mean over all sets of ``size`` positions of the entropy of the tokens there, in nats."""
-    radix = (int(rows.max(initial=0)) + 1) ** np.arange(rows.shape[1])
-    entropies = [
-        _entropy(rows[:, list(chosen)] @ radix[:size], probability)
-        for chosen in itertools.combinations(range(rows.shape[1]), size)
-    ]
+    base, entropies = int(rows.max(initial=0)) + 1, []
+    for chosen in itertools.combinations(range(rows.shape[1]), size):
+        part = rows[:, list(chosen)]
+        if base**size < 2**63:
+            codes = part @ base ** np.arange(size)
+        else:
+            codes = np.unique(part, axis=0, return_inverse=True)[1].ravel()
+        entropies.append(_entropy(codes, probability))
     return float(np.mean(entropies))
 
 

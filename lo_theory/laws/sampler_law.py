@@ -13,12 +13,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float64, Int64
+from jaxtyping import Bool, Float64, Int64, Integer
 from scipy.special import rel_entr
 from torch import Tensor
 
 from generators.distribution import LODistribution
-from lo_theory.denoisers.denoiser import Denoiser
+from lo_theory.denoisers.denoiser import Denoiser, require_answers, whole_tokens
 from lo_theory.denoisers.tabulated import TabulatedDenoiser
 from lo_theory.laws.step_law import StepLaw
 from lo_theory.samplers.decoder import Decoder
@@ -99,7 +99,7 @@ def law_error(truth: Float64[np.ndarray, " S"], law: Float64[np.ndarray, " S"]) 
 
 
 @torch.no_grad()
-def sampler_law(denoiser: Denoiser, sampler: KnownSampler, tokens: Int64[Tensor, " L"] | None = None) -> SamplerLaw:
+def sampler_law(denoiser: Denoiser, sampler: KnownSampler, tokens: Integer[Tensor, " L"] | None = None) -> SamplerLaw:
     """The exact law of ``decode(denoiser, tokens, sampler.decoder)``.
 
     Args:
@@ -107,13 +107,17 @@ def sampler_law(denoiser: Denoiser, sampler: KnownSampler, tokens: Int64[Tensor,
             (``forgiving_posterior``). Laws of several samplers share the answers of one :class:`TabulatedDenoiser`.
         tokens: a start with some tokens given; all masks if not given.
     Raises:
-        ValueError: more than 2**19 sequences with masks.
+        TypeError: tokens that are no integers.
+        ValueError: more than 2**19 sequences with masks; tokens of another length or out of range; an answer that is no
+            distribution (``+inf``, or every value impossible), or none (NaN) where the decoder needs one.
         DecodingStalledError: positions may be hidden after the last step.
     Cost: one answer per reachable sequence with masks, at most (V + 1)^L; per step the moves of all of them, at most
         (2 V + 1)^L for a rule that may reveal any subset.
     """
     table = denoiser if isinstance(denoiser, TabulatedDenoiser) else TabulatedDenoiser(denoiser)
-    start = torch.full((table.length,), table.mask_id) if tokens is None else tokens
+    start = torch.full((table.length,), table.mask_id)
+    if tokens is not None:
+        start = whole_tokens(tokens[None] if isinstance(tokens, Tensor) else tokens, table.length, many="1")[0]
     chain = _Chain(table, sampler, given=start != table.mask_id)
     allowed = sampler.decoder.reveal.steps or int((start == table.mask_id).sum())
     level = _Level(table.number(start[None]), torch.full((1,), -1), torch.ones(1, dtype=torch.float64))
@@ -184,13 +188,16 @@ class _Chain:
         tokens = self.table.tokens(level.state)
         given = self.given.expand(tokens.shape)
         remembered = self.sampler.remembers and step > 0
+        hidden = tokens == self.table.mask_id if self.sampler.decoder.planner is None else ~given
+        log_probs = self.table(tokens)
+        require_answers(log_probs, hidden, torch.zeros_like(hidden))
         return Situation(
             step=step,
             tokens=tokens,
             given=given,
-            hidden=tokens == self.table.mask_id if self.sampler.decoder.planner is None else ~given,
+            hidden=hidden,
             score=torch.zeros(tokens.shape, dtype=torch.float64),
-            log_probs=self.table(tokens),
+            log_probs=log_probs,
             previous=self.table(self.table.tokens(level.before)) if remembered else None,
         )
 

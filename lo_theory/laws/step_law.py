@@ -9,9 +9,11 @@ import torch
 from jaxtyping import Float64, Int64
 from torch import Tensor
 
+from lo_theory.denoisers.denoiser import check_temperature, require_answers, tempered
 from lo_theory.laws.choice_law import ChoiceLaw, Choices, undrawn
 from lo_theory.samplers.reveal import RevealRule
 from lo_theory.samplers.rewrite import Planner
+from lo_theory.samplers.scores import require_scores
 from lo_theory.samplers.situation import Situation
 from lo_theory.samplers.tokens import TokenRule
 
@@ -38,8 +40,13 @@ StepLaw = Callable[[Situation], Moves]
 
 
 def sampled(temperature: float = 1.0) -> TokenLaw:
-    """The law of ``sample_token(temperature)``: p^(1/temperature), normalised."""
-    return lambda log_probs: (log_probs / temperature).softmax(dim=-1)
+    """The law of ``sample_token(temperature)``: p^(1/temperature), normalised.
+
+    Raises:
+        ValueError: the temperature is not positive and finite.
+    """
+    check_temperature(temperature)
+    return lambda log_probs: tempered(log_probs, temperature).softmax(dim=-1)
 
 
 def certain_token(rule: TokenRule) -> TokenLaw:
@@ -92,6 +99,7 @@ def planning(planner: Planner, reveal: RevealRule, token: TokenLaw | None = None
         seen = _with_drafts(now, drafts)
         trust = undrawn(lambda generator: planner.plan(seen, generator), "planner")
         seen = replace(seen, score=trust.masked_fill(~seen.hidden, -torch.inf))
+        require_scores(seen.score)
         kept = undrawn(lambda generator: reveal.choose(seen, generator), "reveal rule")
         mask = torch.full_like(drafts.tokens, now.log_probs.shape[-1])
         return replace(drafts, tokens=torch.where(seen.hidden & ~kept, mask, drafts.tokens))
@@ -100,7 +108,13 @@ def planning(planner: Planner, reveal: RevealRule, token: TokenLaw | None = None
 
 
 def drawn_everywhere(now: Situation, choices: Choices, token: TokenLaw) -> Moves:
-    """Every way to fill the chosen positions with tokens drawn independently; impossible values are left out."""
+    """Every way to fill the chosen positions with tokens drawn independently; impossible values are left out.
+
+    Raises:
+        ValueError: the denoiser has no answer at a chosen position.
+    """
+    asked = torch.zeros_like(now.hidden, dtype=torch.int64).index_add_(0, choices.row, choices.chosen.long()) > 0
+    require_answers(now.log_probs, now.hidden, asked)
     row, tokens, probability = choices.row, now.tokens[choices.row], choices.probability
     chosen, origin = choices.chosen, torch.arange(len(choices.row))
     law = torch.zeros_like(now.log_probs)

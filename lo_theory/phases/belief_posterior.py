@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float64, Int64, Integer
 from generators.distribution import LODistribution
 from lo_theory.phases.belief_propagation import DEFAULT, Beliefs, Settings, perturbed_messages, propagate
 from lo_theory.phases.factor_graph import Channels, observation_channels, sequence_graph, slots
-from lo_theory.posteriors.enumeration import ImpossibleEvidence
+from lo_theory.posteriors.enumeration import ImpossibleEvidence, while_decoding
 from lo_theory.posteriors.factors import checked_tokens
 
 
@@ -81,6 +81,7 @@ class BeliefPropagationPosterior:
         """Marginals, evidence and convergence in one pass.
 
         Raises:
+            TypeError: tokens that are no integers.
             ValueError: wrong length or a token outside ``range(V + 1)``.
             ImpossibleEvidence: a row's visible tokens were found to have probability zero. Not every such row is found.
         """
@@ -116,7 +117,7 @@ class BeliefPropagationPosterior:
         try:
             beliefs = propagate(graph, perturbed_messages(graph, self._perturbation[seen]), self.settings)
         except ImpossibleEvidence as error:
-            raise ImpossibleEvidence(f"row {number}: {error}") from None
+            raise ImpossibleEvidence(f"row {number}: {error} {while_decoding(self.distribution)}") from None
         with np.errstate(divide="ignore"):
             hidden = np.flatnonzero(values[latent_at] < 0)
             out[latent_at[hidden], : self.distribution.alphabet] = np.log(beliefs.marginals[hidden])

@@ -49,6 +49,7 @@ class ForgivingPosterior:
         token is impossible, so a sampler that revises its tokens sees what is wrong.
 
         Raises:
+            TypeError: tokens that are no integers.
             ValueError: wrong length, a token outside ``range(V + 1)``, or a sequence beyond the width or memory limit.
         """
         return self.posterior.log_marginals(self.kept(tokens))

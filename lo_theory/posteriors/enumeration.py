@@ -6,13 +6,27 @@ import numpy as np
 from jaxtyping import Bool, Float64, Integer
 
 from generators.distribution import LODistribution
-from lo_theory.posteriors.factors import checked_tokens
+from lo_theory.posteriors.factors import checked_tokens, is_local
 
 _CHUNK_BYTES = 2**26  # of one (states, L, V) table of float64
 
 
 class ImpossibleEvidence(ValueError):  # noqa: N818 - the name says what the evidence is
     """The visible tokens have probability zero."""
+
+
+def way_out(distribution: LODistribution) -> str:
+    """What to do about impossible evidence, as the end of a message."""
+    return f"Mask one of them, or check that the sequence comes from this distribution. {while_decoding(distribution)}"
+
+
+def while_decoding(distribution: LODistribution) -> str:
+    """The same for a decoder, which writes such evidence itself once it reveals several tokens per step."""
+    forgiving = "ask PosteriorDenoiser(forgiving_posterior(distribution)), which answers such tokens too, or "
+    return (
+        "A decoder that reveals several tokens per step leaves the support: "
+        f"{forgiving if is_local(distribution) else ''}reveal one token per step."
+    )
 
 
 class EnumeratedPosterior:
@@ -62,6 +76,7 @@ class EnumeratedPosterior:
         Visible positions hold the point mass on their token.
 
         Raises:
+            TypeError: tokens that are no integers.
             ValueError: wrong length or a token outside ``range(V + 1)``.
             ImpossibleEvidence: a row's visible tokens have probability zero; the message names a minimal conflict.
         """
@@ -114,7 +129,7 @@ class EnumeratedPosterior:
         shown = ", ".join(f"x[{i}] = {tokens[row, i]}" for i in conflict)
         raise ImpossibleEvidence(
             f"row {row}: the visible tokens have probability zero; these conflict: {shown}. "
-            "Mask one of them, or check that the sequence comes from this distribution."
+            f"{way_out(self.distribution)}"
         )
 
     def _conflict(self, row: Integer[np.ndarray, "L"]) -> list[int]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from generators.distribution import LODistribution
 from lo_theory.denoisers.oracle import Posterior, PosteriorOfDistribution
 from lo_theory.posteriors.enumeration import EnumeratedPosterior
+from lo_theory.posteriors.factors import is_local
 
 _FEW_STATES = 2**12  # so few latent vectors are enumerated faster than elimination is compiled
-_LARGEST_SCOPE = 2**16  # entries of a local truth table that elimination can hold
 
 
 def exact_posterior(distribution: LODistribution) -> PosteriorOfDistribution:
@@ -24,8 +24,7 @@ def exact_posterior(distribution: LODistribution) -> PosteriorOfDistribution:
     >>> np.exp(posterior.log_marginals(np.array([[2, 2, 0]])))[0, 0].round(4).tolist()  # 2 is the mask
     [0.6667, 0.3333]
     """
-    m, widest = distribution.alphabet, max((f.scopes.shape[1] for f in distribution.functions), default=0)
-    if m**distribution.n_latents <= _FEW_STATES or m**widest > _LARGEST_SCOPE:
+    if distribution.alphabet**distribution.n_latents <= _FEW_STATES or not is_local(distribution):
         return EnumeratedPosterior(distribution)
     from lo_theory.posteriors.elimination.posterior import EliminatedPosterior
 
@@ -40,6 +39,5 @@ def forgiving_posterior(distribution: LODistribution) -> Posterior:
     """
     from lo_theory.posteriors.contradiction import ForgivingPosterior
 
-    widest = max((f.scopes.shape[1] for f in distribution.functions), default=0)
     posterior = exact_posterior(distribution)
-    return posterior if distribution.alphabet**widest > _LARGEST_SCOPE else ForgivingPosterior(posterior)
+    return ForgivingPosterior(posterior) if is_local(distribution) else posterior

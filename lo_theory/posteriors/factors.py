@@ -8,8 +8,12 @@ import numpy as np
 from jaxtyping import Float64, Int32, Int64, Integer
 
 from generators.distribution import LODistribution
+from generators.ground.integers import integers
 from generators.observations.function import ObservationFunction, noiseless_tables
 from generators.observations.predicate import Predicate
+
+LARGEST_SCOPE = 2**16
+"""Entries of a local truth table that elimination can hold."""
 
 
 class Factors(NamedTuple):
@@ -33,6 +37,12 @@ class Factors(NamedTuple):
     touch: Int64[np.ndarray, "K"]  # observations that read latent i: touch[touch_start[i] : touch_start[i + 1]]
     latent_position: Int64[np.ndarray, "N"]
     observation_position: Int64[np.ndarray, "P"]
+
+
+def is_local(distribution: LODistribution) -> bool:
+    """Whether every observation reads few enough latents for :func:`~.exact.forgiving_posterior`."""
+    widest = max((f.scopes.shape[1] for f in distribution.functions), default=0)
+    return distribution.alphabet**widest <= LARGEST_SCOPE
 
 
 def local_factors(distribution: LODistribution) -> Factors:
@@ -86,8 +96,13 @@ def observation_tables(function: ObservationFunction) -> list[np.ndarray]:
 
 
 def checked_tokens(tokens: Integer[np.ndarray, "B L"], length: int, vocabulary: int) -> Int64[np.ndarray, "B L"]:
-    """Tokens as int64; ValueError on another length or a token outside ``range(vocabulary + 1)``."""
-    tokens = np.asarray(tokens)
+    """Tokens of any integer type as int64.
+
+    Raises:
+        TypeError: no integers: floats, even whole ones, or truth values.
+        ValueError: another length, or a token outside ``range(vocabulary + 1)``.
+    """
+    tokens = integers(tokens, "tokens")
     if tokens.ndim != 2 or tokens.shape[1] != length:
         raise ValueError(f"tokens must have shape (B, {length}); got {tokens.shape}.")
     if tokens.size and (tokens.min() < 0 or tokens.max() > vocabulary):

@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Bool, Float64, Int64, Integer, UInt8, UInt64
 
 from generators.distribution import LODistribution
-from lo_theory.posteriors.enumeration import ImpossibleEvidence
+from lo_theory.posteriors.enumeration import ImpossibleEvidence, way_out
 from lo_theory.posteriors.factors import checked_tokens, observation_tables
 
 _LOG_HALF = -np.log(2.0)
@@ -48,6 +48,7 @@ class ParityPosterior:
         Visible positions hold the point mass on their token.
 
         Raises:
+            TypeError: tokens that are no integers.
             ValueError: wrong length or a token outside ``range(V + 1)``.
             ImpossibleEvidence: the visible tokens of a row contradict each other; the message names a minimal conflict.
         """
@@ -128,7 +129,7 @@ class ParityPosterior:
         shown = ", ".join(f"x[{i}] = {row[i]}" for i in np.flatnonzero(rest != self.mask_id))
         return (
             f"row {number}: the visible tokens have probability zero; these conflict: {shown}. "
-            "Mask one of them, or check that the sequence comes from this distribution."
+            f"{way_out(self.distribution)}"
         )
 
 

@@ -46,6 +46,7 @@ class LibraryPosterior:
         """Log posterior of every token, as :meth:`EliminatedPosterior.log_marginals` has it.
 
         Raises:
+            TypeError: tokens that are no integers.
             ValueError: wrong length, a token outside ``range(V + 1)``, or a junction tree that is too wide.
         """
         tokens = checked_tokens(tokens, self.length, self.vocabulary)

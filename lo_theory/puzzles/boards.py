@@ -13,6 +13,7 @@ def visible_grids(tokens: Integer[np.ndarray, "B L"], size: Size) -> UInt8[np.nd
     """Grids of the visible digits, 0 where a cell is masked; a token is its digit - 1, the mask id is ``size.side``.
 
     Raises:
+        TypeError: tokens that are no integers.
         ValueError: another length than ``size.cells``, or a token outside ``range(size.side + 1)``.
     """
     checked = checked_tokens(tokens, size.cells, size.side)

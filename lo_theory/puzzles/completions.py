@@ -19,6 +19,7 @@ from generators.ground.compiled import (
 )
 from generators.sudoku.grid import Size, grid_text
 from generators.sudoku.search import fewest_candidates, place_givens, propagate, solve
+from lo_theory.denoisers.denoiser import whole_tokens
 from lo_theory.puzzles.boards import visible_grids
 
 _LIMIT = 100_000
@@ -75,9 +76,10 @@ class CompletionsDenoiser:
         with np.errstate(divide="ignore"):
             return np.log(counts / totals[:, None, None])
 
-    def __call__(self, tokens: Int64[Tensor, "B L"]) -> Float64[Tensor, "B L V"]:
+    def __call__(self, tokens: Integer[Tensor, "B L"]) -> Float64[Tensor, "B L V"]:
         """As :meth:`log_marginals`, on the device of the tokens."""
-        return torch.from_numpy(self.log_marginals(tokens.cpu().numpy())).to(tokens.device)
+        rows = whole_tokens(tokens, self.length).cpu().numpy()
+        return torch.from_numpy(self.log_marginals(rows)).to(tokens.device)
 
 
 def count_completions(

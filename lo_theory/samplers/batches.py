@@ -51,10 +51,13 @@ def generate(
     """``samples`` sequences from all masks.
 
     Raises:
-        ValueError: no samples; what ``decode`` raises is passed on.
+        ValueError: no samples, or none per batch; what ``decode`` raises is passed on.
     """
-    if samples < 1:
-        raise ValueError(f"generate at least one sequence; got samples = {samples}.")
+    if samples < 1 or batch_size < 1:
+        raise ValueError(
+            f"generate at least one sequence, in batches of at least one; got samples = {samples}, batch_size = "
+            f"{batch_size}."
+        )
     return decode_batches(denoiser, _all_masked(denoiser, samples, batch_size), decoder, generator)
 
 
@@ -74,9 +77,8 @@ def gather(batches: Iterable[Decoded]) -> Sequences:
     if not tokens:
         raise ValueError("there is nothing to decode: pass at least one batch.")
     rows = np.concatenate(tokens)
-    return Sequences(
-        rows, np.concatenate(revealed_at), np.concatenate(remasked), batch_calls / len(rows), calls / len(rows)
-    )
+    count = max(1, len(rows))  # no sequences take no calls
+    return Sequences(rows, np.concatenate(revealed_at), np.concatenate(remasked), batch_calls / count, calls / count)
 
 
 def _all_masked(denoiser: Denoiser, samples: int, batch_size: int) -> Iterator[Int64[Tensor, "_ L"]]:

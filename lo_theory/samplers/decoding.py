@@ -6,12 +6,13 @@ import math
 from dataclasses import dataclass, replace
 
 import torch
-from jaxtyping import Bool, Float, Float64, Int64
+from jaxtyping import Bool, Float, Float64, Int64, Integer
 from torch import Tensor
 
-from lo_theory.denoisers.denoiser import Denoiser
+from lo_theory.denoisers.denoiser import Denoiser, ask, refusal, require_answers, unusable, whole_tokens
 from lo_theory.samplers.decoder import Decoder, in_order, margin, top_probability, vanilla
 from lo_theory.samplers.rewrite import Planner
+from lo_theory.samplers.scores import require_scores
 from lo_theory.samplers.situation import Situation
 from lo_theory.samplers.trace import StepRecord, Trace
 
@@ -62,7 +63,7 @@ class DecodingStalledError(RuntimeError):
 
 def decode(
     denoiser: Denoiser,
-    tokens: Int64[Tensor, "B L"],
+    tokens: Integer[Tensor, "B L"],
     decoder: Decoder,
     generator: torch.Generator,
     *,
@@ -76,13 +77,15 @@ def decode(
     for all its steps; others end with the last mask. Row i does not depend on what row j contains.
 
     Args:
-        tokens: data tokens, masks (``vocabulary``) and pads (``vocabulary + 1``); for free generation all masks.
+        tokens: data tokens, masks (``vocabulary``) and pads (``vocabulary + 1``), integers of any width, decoded as
+            int64; for free generation all masks.
         generator: all randomness, on any device.
         keep_finished: let the denoiser see finished rows too, for one whose batch size must not change. The result is
             the same but for the rounding of a network whose kernels depend on the batch size.
     Raises:
-        ValueError: tokens of the wrong length or out of range; the denoiser has no answer (NaN, or every value
-            impossible) where one is needed.
+        TypeError: tokens that are no integers; a denoiser that does not answer with floats.
+        ValueError: tokens of the wrong length or out of range; the denoiser has no answer (NaN) where one is needed, or
+            at a hidden position one that is no distribution (``+inf``, or every value impossible).
         DecodingStalledError: positions are still hidden after the last step.
     Cost: one denoiser call per step on the rows that are not finished.
 
@@ -92,7 +95,7 @@ def decode(
     >>> decode(truth, torch.tensor([[2, 2, 1]]), margin(), torch.Generator().manual_seed(0)).tokens.tolist()
     [[1, 1, 1]]
     """
-    _check_tokens(denoiser, tokens)
+    tokens = _checked_tokens(denoiser, tokens)
     hidden = tokens == denoiser.vocabulary
     most = int(hidden.sum(dim=1).max()) if tokens.numel() else 0
     allowed = next(n for n in (limit, decoder.reveal.steps, most) if n is not None)
@@ -132,7 +135,7 @@ def advance(
     row, position = revealed.nonzero(as_tuple=True)
     answers = now.log_probs[row, position].to(torch.float64)  # (M, V)
     drawn = decoder.token(answers, revealed, generator) if now.draft is None else now.draft[row, position]
-    _require_answers(now, answers, row, position)
+    _require_answers(now, revealed)
     log_prob = answers.gather(1, drawn[:, None]).squeeze(1)
     tokens = state.tokens.clone()
     tokens[row, position] = drawn
@@ -157,7 +160,7 @@ def advance(
 
 def _ask(denoiser: Denoiser, tokens: Int64[Tensor, "B L"], rows: Int64[Tensor, " R"] | None) -> Float[Tensor, "B L V"]:
     """The denoiser's answers as it gives them, NaN in rows that it does not see."""
-    answers = denoiser(tokens if rows is None else tokens[rows])
+    answers = ask(denoiser, tokens if rows is None else tokens[rows])
     if rows is None:
         return answers
     return answers.new_full((len(tokens), *answers.shape[1:]), math.nan).index_copy(0, rows, answers)
@@ -206,27 +209,15 @@ def _taken_back(
     return dropped & now.generated
 
 
-def _require_answers(
-    now: Situation, answers: Float64[Tensor, "M V"], row: Int64[Tensor, " M"], position: Int64[Tensor, " M"]
-) -> None:
-    """One look at the device for both checks: no hidden position scores NaN, each revealed one has a possible value."""
+def _require_answers(now: Situation, revealed: Bool[Tensor, "B L"]) -> None:
+    """One look at the device for both checks: no hidden position scores NaN, what is revealed has an answer."""
     unscored = now.score.isnan()  # -inf where nothing is hidden
-    missing = ~(answers.amax(dim=1) > -math.inf)  # NaN is no more than that either
-    if not (unscored.any() | missing.any()):
+    wrong = unusable(now.log_probs, now.hidden, revealed)
+    if not (unscored | wrong).any():
         return
-    if unscored.any():
-        where = unscored.nonzero()[0].tolist()
-        raise ValueError(
-            f"the score of row {where[0]}, position {where[1]} is NaN: the denoiser has no answer there. A denoiser "
-            "that answers along one order only is decoded with in_order(order); a planner needs one that answers at "
-            "visible positions too, such as MaskedDenoiser(network, everywhere=True)."
-        )
-    first = int(missing.nonzero()[0, 0])
-    raise ValueError(
-        f"the denoiser has no answer for row {int(row[first])}, position {int(position[first])}: "
-        f"{answers[first].tolist()}. Reveal positions in an order that it can follow, such as in_order(order) for an "
-        "autoregressive one."
-    )
+    require_answers(now.log_probs, now.hidden, torch.zeros_like(revealed))  # an infinite one may be why it scores NaN
+    require_scores(now.score)
+    raise ValueError(refusal(now.log_probs, wrong))
 
 
 def _stalled(left: int, allowed: int) -> DecodingStalledError:
@@ -237,12 +228,12 @@ def _stalled(left: int, allowed: int) -> DecodingStalledError:
     )
 
 
-def _check_tokens(denoiser: Denoiser, tokens: Int64[Tensor, "B L"]) -> None:
-    if tokens.ndim != 2 or tokens.shape[1] != denoiser.length:
-        raise ValueError(f"tokens must have shape (B, {denoiser.length}); got {tuple(tokens.shape)}.")
+def _checked_tokens(denoiser: Denoiser, tokens: Integer[Tensor, "B L"]) -> Int64[Tensor, "B L"]:
+    tokens = whole_tokens(tokens, denoiser.length)
     outside = (tokens < 0) | (tokens > denoiser.vocabulary + 1)
     if outside.any():
         raise ValueError(
             f"tokens lie in range({denoiser.vocabulary}), or are the mask id {denoiser.vocabulary} or the pad id "
             f"{denoiser.vocabulary + 1}; got {int(tokens[outside][0])}."
         )
+    return tokens

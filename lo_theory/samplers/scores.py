@@ -163,6 +163,18 @@ def _with_noise(score: Score, scale: float, draw: Noise, name: str) -> Score:
     return noisy
 
 
+def require_scores(score: Float64[Tensor, "B L"]) -> None:
+    """ValueError where a score is NaN; it is ``-inf`` where nothing is hidden."""
+    if not score.isnan().any():
+        return
+    row, position = score.isnan().nonzero()[0].tolist()
+    raise ValueError(
+        f"the score of row {row}, position {position} is NaN: the denoiser has no answer there. A denoiser that "
+        "answers along one order only is decoded with in_order(order); a planner needs one that answers at visible "
+        "positions too, such as MaskedDenoiser(network, everywhere=True)."
+    )
+
+
 def _check_scale(scale: float, name: str) -> None:
     if not 0 <= scale < math.inf:
         raise ValueError(f"the scale of {name} noise must be >= 0 and finite; got {scale!r}.")

@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Bool, Float64, Int64
 from torch import Tensor
 
+from lo_theory.denoisers.denoiser import check_temperature, tempered
 from lo_theory.samplers.noise import gumbel, uniform_noise
 
 TokenRule = Callable[[Tensor, Tensor, torch.Generator], Tensor]
@@ -25,6 +26,8 @@ _ROUNDING_SLACK = 1e-12  # a sum of probabilities that misses the mass by roundi
 def sample_token(temperature: float = 1.0) -> TokenRule:
     """Draw from p(.)^(1/temperature), normalised, in float64; impossible values never come out.
 
+    Any positive temperature will do: at the smallest float it is the most likely value, at random among equals.
+
     The noise has the shape of the whole batch, so that a row's draws do not depend on the other rows. Up to eight
     values each of them has a uniform of its own, by the Gumbel-max trick. With more a position has one uniform, by
     :func:`inverted`, and only chosen positions are worked on: the law is the same, but 512 uniforms for every position
@@ -33,12 +36,12 @@ def sample_token(temperature: float = 1.0) -> TokenRule:
     Raises:
         ValueError: the temperature is not positive and finite; for its limit 0 use :func:`argmax_token`.
     """
-    _check_temperature(temperature)
+    check_temperature(temperature)
 
     def draw(
         log_probs: Float64[Tensor, "M V"], chosen: Bool[Tensor, "B L"], generator: torch.Generator
     ) -> Int64[Tensor, " M"]:
-        values, log_weights = log_probs.shape[-1], log_probs / temperature
+        values, log_weights = log_probs.shape[-1], tempered(log_probs, temperature)
         if values > _FEW_VALUES:
             return inverted(log_weights, uniform_noise(tuple(chosen.shape), generator, chosen.device)[chosen])
         uniform = uniform_noise((*chosen.shape, values), generator, chosen.device)
@@ -78,7 +81,7 @@ def top_k_token(k: int, temperature: float = 1.0) -> TokenRule:
     """
     if k < 1:
         raise ValueError(f"a token is drawn from at least one value; got k = {k}.")
-    _check_temperature(temperature)
+    check_temperature(temperature)
     return _among(lambda log_probs: _most_likely(log_probs, k), temperature)
 
 
@@ -95,13 +98,13 @@ def top_p_token(mass: float, temperature: float = 1.0) -> TokenRule:
         raise ValueError(
             f"the mass of a nucleus lies in (0, 1]; got {mass!r}. For the most likely value: argmax_token."
         )
-    _check_temperature(temperature)
+    check_temperature(temperature)
     if mass == 1:
         return sample_token(temperature)
 
     def nucleus(log_probs: Float64[Tensor, "M V"]) -> Bool[Tensor, "M V"]:
         by_probability = log_probs.argsort(dim=-1, descending=True, stable=True)
-        sorted_probs = (log_probs / temperature).softmax(dim=-1).gather(-1, by_probability)
+        sorted_probs = tempered(log_probs, temperature).softmax(dim=-1).gather(-1, by_probability)
         reached_before = sorted_probs.cumsum(dim=-1) - sorted_probs
         kept = reached_before < mass - _ROUNDING_SLACK
         kept[:, 0] = True
@@ -127,8 +130,3 @@ def _most_likely(log_probs: Float64[Tensor, "M V"], k: int) -> Bool[Tensor, "M V
     least = log_probs.topk(min(k, log_probs.shape[-1]), dim=-1).values[:, -1:]
     above, tied = log_probs > least, log_probs == least
     return above | (tied & (tied.cumsum(dim=-1) <= k - above.sum(dim=-1, keepdim=True)))
-
-
-def _check_temperature(temperature: float) -> None:
-    if not 0 < temperature < math.inf:
-        raise ValueError(f"the temperature must be positive and finite; got {temperature!r}. For 0 use argmax_token.")

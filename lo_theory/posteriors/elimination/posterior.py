@@ -7,7 +7,7 @@ from jaxtyping import Float64, Int64, Integer
 
 from generators.distribution import LODistribution
 from lo_theory.posteriors.elimination.rows import DONE, IMPOSSIBLE, TOO_LARGE, solve
-from lo_theory.posteriors.enumeration import ImpossibleEvidence
+from lo_theory.posteriors.enumeration import ImpossibleEvidence, way_out
 from lo_theory.posteriors.factors import checked_tokens, local_factors
 
 _CONFLICT_WIDTH = 12
@@ -49,6 +49,7 @@ class EliminatedPosterior:
         (Or less likely than the smallest float64, about 1e-308.) Visible positions hold the point mass on their token.
 
         Raises:
+            TypeError: tokens that are no integers.
             ValueError: wrong length, a token outside ``range(V + 1)``, or a sequence beyond the width or memory limit.
             ImpossibleEvidence: a row's visible tokens have probability zero; the message names a minimal conflict.
         """
@@ -135,5 +136,5 @@ class EliminatedPosterior:
         shown = ", ".join(f"x[{i}] = {row[i]}" for i in np.flatnonzero(rest != self.mask_id))
         return (
             f"row {number}: the visible tokens have probability zero; these conflict: {shown}. "
-            "Mask one of them, or check that the sequence comes from this distribution."
+            f"{way_out(self.distribution)}"
         )

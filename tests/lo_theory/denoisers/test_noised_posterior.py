@@ -110,3 +110,17 @@ def test_forwards_is_easy_and_backwards_is_hard():
 def test_errors_without_meaning_are_refused(errors, message):
     with pytest.raises(ValueError, match=message):
         NoisedDenoiser(EXACT, uniform_hardness, **errors)
+
+
+@pytest.mark.parametrize("temperature", [5e-324, 1e-310, 1e-200])
+def test_the_smallest_temperatures_leave_the_likeliest_values(temperature):
+    """With and without doubt: impossible values do not come back, ties keep their shares."""
+
+    class Fixed:
+        length, vocabulary = 2, 4
+
+        def __call__(self, tokens):
+            return torch.tensor([[[0.4, 0.4, 0.2, 0.0], [0.0, 0.1, 0.7, 0.2]]]).log().expand(len(tokens), 2, 4)
+
+    cold = NoisedDenoiser(Fixed(), uniform_hardness, temperature=temperature)(torch.full((1, 2), 4)).exp()
+    assert cold[0].tolist() == [[pytest.approx(0.5), pytest.approx(0.5), 0.0, 0.0], [0.0, 0.0, 1.0, 0.0]]

@@ -190,6 +190,27 @@ def test_equal_weights_make_a_uniform_subset_and_little_noise_the_best_ones():
     np.testing.assert_allclose(cold, sampler_law(WRONG, known(negative_entropy(2))).probability, atol=1e-9)
 
 
+@pytest.mark.parametrize("scale", [5e-324, 1e-310, 1e-300])
+def test_plackett_luce_at_the_smallest_scales_ranks_and_shares_ties(scale):
+    """Whatever the scale: the best are drawn first, equals in any order, and no probability is lost."""
+    now = Situation(
+        step=0,
+        tokens=torch.full((1, 4), 2),
+        given=torch.zeros(1, 4, dtype=torch.bool),
+        hidden=torch.ones(1, 4, dtype=torch.bool),
+        score=torch.zeros(1, 4, dtype=torch.float64),
+        log_probs=torch.zeros(1, 4, 2, dtype=torch.float64),
+    )
+    scores = torch.tensor([[-0.5, -0.1, -0.5, -0.9]], dtype=torch.float64)
+    choices = plackett_luce(lambda *_: scores, scale, k_per_step(2))(now)
+    law = {
+        tuple(c.nonzero().squeeze(1).tolist()): p
+        for c, p in zip(choices.chosen, choices.probability.tolist(), strict=True)
+        if p
+    }
+    assert law == {(0, 1): 0.5, (1, 2): 0.5}
+
+
 def test_plackett_luce_by_hand():
     """Weights 1, 2, 5: {0, 1} first has probability 1/8 * 2/7 + 2/8 * 1/6."""
 

@@ -9,17 +9,27 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from generators.distribution import LODistribution
-from generators.families import nae_sat, whole_hash
+from generators.families import logic_rules, nae_sat, whole_hash
 from generators.observations import named_tables as named
 from generators.observations.predicate import Predicate
 from generators.testing.strategies import distributions
 from lo_theory.denoisers.oracle import PosteriorDenoiser
+from lo_theory.phases.belief_posterior import BeliefPropagationPosterior
 from lo_theory.posteriors import contradiction
 from lo_theory.posteriors.contradiction import ForgivingPosterior
 from lo_theory.posteriors.elimination.posterior import EliminatedPosterior
-from lo_theory.posteriors.enumeration import EnumeratedPosterior, ImpossibleEvidence
-from lo_theory.samplers.decoder import margin, vanilla
+from lo_theory.posteriors.enumeration import EnumeratedPosterior, ImpossibleEvidence, way_out
+from lo_theory.posteriors.exact import forgiving_posterior
+from lo_theory.posteriors.parities import ParityPosterior
+from lo_theory.samplers.decoder import Decoder, in_order, margin, vanilla
 from lo_theory.samplers.decoding import decode
+from lo_theory.samplers.reveal import k_per_step
+from lo_theory.samplers.scores import order_score
+from lo_theory.samplers.tokens import sample_token
+
+
+def seeded() -> torch.Generator:
+    return torch.Generator().manual_seed(0)
 
 
 def arbitrary(distribution: LODistribution, n: int, seed: int) -> np.ndarray:
@@ -132,3 +142,34 @@ def test_limits_and_wrong_tokens_are_refused():
     with pytest.raises(ValueError, match="range"):
         narrow.kept(np.full((1, distribution.length), 7))
     assert isinstance(EliminatedPosterior(distribution), contradiction.PosteriorOfDistribution)
+
+
+WAY_OUT = r"several tokens per step leaves the support: ask PosteriorDenoiser\(forgiving_posterior\(distribution\)\)"
+PARITY = logic_rules(["x0 != x1", "x1 != x2", "x0 != x2"], n_latents=3)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [EnumeratedPosterior, EliminatedPosterior, ParityPosterior, BeliefPropagationPosterior],
+    ids=lambda m: m.__name__,
+)
+def test_where_several_tokens_per_step_contradict_each_other_the_error_names_the_posterior_that_forgives(make):
+    """Two bits and whether they differ, drawn at once. What the message says works."""
+    tokens = torch.full((40, PARITY.length), PARITY.mask_id)
+    exact = PosteriorDenoiser(make(PARITY))
+    with pytest.raises(ImpossibleEvidence, match=WAY_OUT) as caught:
+        decode(exact, tokens, Decoder(order_score([3, 0, 1, 4, 5, 2]), k_per_step(3), sample_token()), seeded())
+    assert "\n" not in str(caught.value)
+    forgiving = PosteriorDenoiser(forgiving_posterior(PARITY))
+    decoder = Decoder(order_score([3, 0, 1, 4, 5, 2]), k_per_step(3), sample_token())
+    assert (decode(forgiving, tokens, decoder, seeded()).tokens < 2).all()
+    assert (decode(exact, tokens, in_order([3, 0, 1, 4, 5, 2]), seeded()).tokens < 2).all(), "one token per step"
+
+
+def test_where_no_posterior_forgives_none_is_named():
+    """A hash of all of many latents is not local."""
+    wide = whole_hash(17, 3, structure_seed=0)
+    message = way_out(wide)
+    assert "forgiving" not in message
+    assert "one token per step" in message
+    assert forgiving_posterior(wide).__class__ is EnumeratedPosterior

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from fractions import Fraction
 
 import numpy as np
@@ -12,6 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import chisquare
 
+from lo_theory.denoisers.denoiser import tempered
+from lo_theory.laws.step_law import sampled
 from lo_theory.samplers.noise import gumbel, uniform_noise
 from lo_theory.samplers.tokens import argmax_token, inverted, sample_token, top_k_token, top_p_token
 
@@ -224,8 +227,52 @@ def test_of_many_values_the_kept_are_drawn_and_no_others(weights, k, mass):
         assert set(draws_of(rule, probs, 4000, seed=k)) == {v for v in kept if probs[v] > 0}
 
 
+SMALLEST = [5e-324, 1e-310, sys.float_info.min, 1e-300, 1e-200, 1e-30, 1e-15]
+"""Down to the smallest float. Divided by most of them any log-probability but 0 is -inf, and all values are equal."""
+
+
+@pytest.mark.parametrize("temperature", SMALLEST)
+@pytest.mark.parametrize("make", [sample_token, lambda t: top_k_token(3, t), lambda t: top_p_token(0.9, t)])
+@given(
+    levels=st.lists(st.integers(0, 5), min_size=2, max_size=20).filter(any),
+    shift=st.sampled_from([0.0, -0.7, -700.0, 3.0]),
+    unit=st.sampled_from([1.0, 1e-3, 40.0]),
+)
+@settings(max_examples=20)
+def test_at_the_smallest_temperatures_a_likeliest_value_is_drawn(temperature, make, levels, shift, unit):
+    """Normalised or not, with ties; level 0 is impossible."""
+    log_probs = torch.tensor([unit * level if level else -math.inf for level in levels], dtype=torch.float64) + shift
+    draws = make(temperature)(log_probs.expand(40, -1), torch.ones(20, 2, dtype=torch.bool), seeded())
+    assert {levels[value] for value in draws.tolist()} == {max(levels)}
+
+
+@pytest.mark.parametrize("temperature", SMALLEST)
+@pytest.mark.parametrize("values", [5, 23])
+def test_equally_likely_values_stay_so_at_the_smallest_temperatures(temperature, values):
+    """Chi-square of 20,000 draws, false alarm 1e-5; the law of the samplers says the same."""
+    probs = np.zeros(values)
+    probs[[1, 2, 4]] = 0.3, 0.3, 0.1
+    draws = draws_of(sample_token(temperature), probs)
+    law = np.zeros(values)
+    law[[1, 2]] = 0.5
+    assert fits(draws, law) > 1e-5
+    log_probs = torch.from_numpy(np.log(probs, out=np.full(values, -np.inf), where=probs > 0))[None]
+    assert sampled(temperature)(log_probs)[0].tolist() == law.tolist()
+
+
+@pytest.mark.parametrize("values", [5, 23])
+def test_at_temperature_one_the_log_probabilities_are_not_touched(values):
+    """So that every promised stream of draws stays what it was; at others the draws are those of the plain quotient."""
+    log_probs = torch.randn(2000, values, generator=seeded(1), dtype=torch.float64).log_softmax(dim=-1)
+    chosen = torch.ones(1000, 2, dtype=torch.bool)
+    assert tempered(log_probs, 1.0) is log_probs
+    for temperature in (0.5, 0.7, 2.0):
+        plain = sample_token()(log_probs / temperature, chosen, seeded())
+        assert torch.equal(sample_token(temperature)(log_probs, chosen, seeded()), plain)
+
+
 @pytest.mark.parametrize("temperature", [0.0, -1.0, math.inf, math.nan])
-@pytest.mark.parametrize("make", [sample_token, lambda t: top_k_token(2, t), lambda t: top_p_token(0.5, t)])
+@pytest.mark.parametrize("make", [sample_token, lambda t: top_k_token(2, t), lambda t: top_p_token(0.5, t), sampled])
 def test_impossible_temperatures_are_refused(make, temperature):
     with pytest.raises(ValueError, match="argmax_token"):
         make(temperature)
