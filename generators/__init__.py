@@ -9,7 +9,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from generators.datasets.dataset import Dataset, read_dataset, write_dataset
+    from generators.datasets.dataset import Dataset, read_dataset
+    from generators.datasets.writing import write_dataset
     from generators.distribution import LODistribution
     from generators.families import (
         every_subset,
@@ -61,7 +62,7 @@ _HOME = {
     "sparse_parity": "families",
     "split_given": "prompted",
     "whole_hash": "families",
-    "write_dataset": "datasets.dataset",
+    "write_dataset": "datasets.writing",
 }
 
 __all__ = [

@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Float, Integer
 
 from generators.distribution import LODistribution
+from generators.ground.memory import check_memory
 from generators.observations import named_tables as named
 from generators.observations.function import ObservationFunction
 from generators.observations.keyed_hash import KeyedHash
@@ -175,8 +176,13 @@ def whole_hash(
     With few latents (``latent_alphabet ** n_latents`` up to some millions) a large network can still memorise it.
 
     Raises:
-        ValueError: an alphabet below 2.
+        ValueError: an alphabet below 2, or scopes that do not fit into memory.
     """
+    check_memory(
+        24 * n_observations * n_latents,
+        what=f"{n_observations} scopes of {n_latents} latents",
+        advice="Use fewer latents or observations.",
+    )
     scopes = np.tile(np.arange(n_latents, dtype=np.int64), (n_observations, 1))
     hashed = KeyedHash.from_seed(
         scopes, structure_seed=structure_seed, alphabet=alphabet, latent_alphabet=latent_alphabet

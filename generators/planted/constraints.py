@@ -9,7 +9,9 @@ from typing import Any, Literal, get_args
 import numpy as np
 from jaxtyping import Bool, Float64, Int64, Integer, UInt8
 
-from generators.ground.codec import array_from_json, array_to_json, strict_fields
+from generators.ground.codec import array_to_json, integers_from_json, shown
+from generators.ground.forms import ArrayForm, Form, Positive, read_form
+from generators.ground.memory import check_memory
 from generators.observations.function import freeze
 from generators.observations.predicate import check_table
 
@@ -37,6 +39,16 @@ class PlantedInstance:
     def degree(self) -> float:
         """Average degree kP/N of this draw."""
         return self.scopes.size / len(self.latents)
+
+
+class _Form(Form, frozen=True):
+    format: str
+    prior: list[float]
+    n_latents: Positive
+    table: ArrayForm
+    degree: float
+    shown: Shown
+    count: Count
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,7 +92,7 @@ class PlantedEnsemble:
         if prior.shape != table.shape[:1] or not (prior >= 0).all() or abs(prior.sum() - 1.0) > 1e-9:
             raise ValueError(
                 f"the prior must hold {table.shape[0]} probabilities that sum to 1, one per value of the table's axes; "
-                f"got {prior.tolist()}."
+                f"got {shown(prior.tolist())}."
             )
         if table.ndim > self.n_latents:
             raise ValueError(f"arity k = {table.ndim} must be at most N = {self.n_latents}; use more latents.")
@@ -118,10 +130,15 @@ class PlantedEnsemble:
         """Draw latents, then constraints, by rejection of tuples that repeat a latent or a tuple or are not shown.
 
         Raises:
-            ValueError: ``count="fixed"`` and the drawn latents satisfy fewer tuples than that.
+            ValueError: ``count="fixed"`` and the drawn latents satisfy fewer tuples than that, or memory does not do.
         Cost: O(P / gamma) for sparse instances; 10,000 latents at degree 30 take about 0.1 s.
         """
         dtype = np.min_scalar_type(len(self.prior) - 1)
+        check_memory(
+            16 * self.n_latents + 8 * self.arity * math.ceil(self.expected_constraints),
+            what=f"an instance of {self.n_latents} latents and {self.expected_constraints:.3g} constraints",
+            advice="Lower n_latents or the degree.",
+        )
         latents = rng.choice(len(self.prior), size=self.n_latents, p=self.prior).astype(dtype)
         eligible = self._eligible(latents)
         wanted = round(self.expected_constraints)
@@ -148,14 +165,14 @@ class PlantedEnsemble:
         }
 
     @classmethod
-    def from_json(cls, form: dict[str, Any]) -> PlantedEnsemble:
-        """Inverse of :meth:`to_json`; ValueError on unknown or missing fields or another format."""
-        names = {"prior", "n_latents", "table", "degree", "shown", "count"}
-        strict_fields(form, names | {"format"}, what="planted ensemble")
-        if form["format"] != FORMAT:
-            raise ValueError(f"expected a planted ensemble in format {FORMAT!r}; got {form['format']!r}.")
-        arrays = {"table": array_from_json(form["table"]), "prior": np.array(form["prior"], dtype=np.float64)}
-        return cls(**{name: form[name] for name in names} | arrays)
+    def from_json(cls, form: Any) -> PlantedEnsemble:
+        """Inverse of :meth:`to_json`; ValueError on unknown or missing fields, types or formats."""
+        read = read_form(form, _Form, what="planted ensemble")
+        if read.format != FORMAT:
+            raise ValueError(f"expected a planted ensemble in format {FORMAT!r}; got {shown(read.format)}.")
+        table = integers_from_json(read.table, what="a truth table")
+        prior = np.array(read.prior, dtype=np.float64)
+        return cls(prior, read.n_latents, table, read.degree, read.shown, read.count)
 
     def __eq__(self, other: object) -> bool:
         """Ensembles are equal when their JSON forms are."""

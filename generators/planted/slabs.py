@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Float64, UInt8
 from scipy.special import ndtri
 
+from generators.ground.memory import check_memory
 from generators.planted.constraints import Shown
 
 
@@ -64,8 +65,15 @@ class PlantedSlabs:
     def sample(self, rng: np.random.Generator) -> SlabInstance:
         """Draw latents, then directions; a satisfied one has its component along the latents from a truncated normal.
 
+        Raises:
+            ValueError: memory does not do for P N numbers.
         Cost: O(P N), one product of the directions with the latents.
         """
+        check_memory(
+            16 * self.n_observations * self.n_latents,
+            what=f"{self.n_observations} directions over {self.n_latents} latents",
+            advice="Lower n_latents or the density.",
+        )
         latents = rng.integers(2, size=self.n_latents, dtype=np.uint8)
         directions = rng.standard_normal((self.n_observations, self.n_latents))
         unit = (2.0 * latents - 1.0) / math.sqrt(self.n_latents)

@@ -23,7 +23,7 @@ def write_network() -> Callable[..., Path]:
             objective={},
             source={},
             training={},
-            fingerprint="none",
+            fingerprint="0" * 16,
             step=0,
             tokens=0,
             flops=0,

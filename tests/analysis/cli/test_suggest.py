@@ -35,6 +35,7 @@ def told(line: str) -> list[str]:
         ("evaluate --helo", "--helo", "--help"),
         ("reproduce hardnes", "hardnes", "hardness"),
         ("reproduce hardness --scale smal", "smal", "small"),
+        ("merg", "merg", "merge"),
     ],
 )
 def test_a_wrong_word_names_the_nearest_right_one(line, wrong, right):
@@ -89,8 +90,8 @@ def test_the_menu_holds_exactly_the_options_that_tyro_shows(words, menu, capsys)
     assert {option for pair in shown for option in pair if option} - {"--help"} == set(menu.options)
 
 
-def test_there_are_five_commands():
-    assert set(COMMANDS) == {"generate", "train", "evaluate", "sample", "reproduce"}
+def test_there_are_six_commands():
+    assert set(COMMANDS) == {"generate", "train", "evaluate", "sample", "reproduce", "merge"}
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,12 @@ import errno
 import hashlib
 import json
 import os
+import pickle
+import resource
+import shutil
+import subprocess
+import sys
+import time
 import tracemalloc
 from pathlib import Path
 
@@ -15,18 +21,24 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from generators import families
-from generators.datasets import dataset as module
-from generators.datasets.dataset import MANIFEST, read_dataset, write_dataset
+from generators.datasets import manifest as module
+from generators.datasets import writing
+from generators.datasets.dataset import read_dataset
+from generators.datasets.manifest import MANIFEST, UNSEALED
+from generators.datasets.writing import write_dataset
 from generators.distribution import LODistribution
+from generators.ground.codec import seal
+from generators.ground.ownership import DirectoryInUseError
 from generators.observations import named_tables as named
 
 ORDER = np.random.default_rng(0).permutation(15)
 BITS = families.nae_sat(5, 10, structure_seed=0, order=ORDER)
+DIGESTS = {"sha256": "0" * 64, "blocks": ["0" * 64]}
 WIDE = families.predicate_csp(named.parity(arity=2, latent_alphabet=300), 3, 4, structure_seed=0)  # two bytes per token
 
 
 def contents(directory: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in sorted(directory.iterdir())}
+    return {path.name: path.read_bytes() for path in sorted(directory.iterdir()) if not path.name.startswith(".")}
 
 
 @given(
@@ -218,14 +230,14 @@ def test_a_directory_with_other_files_is_refused(tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"format": "lo-theory/dataset/2"}, "its format is 'lo-theory/dataset/2'.*version that wrote it"),
+        ({"format": "lo-theory/dataset/3"}, "its format is 'lo-theory/dataset/3'.*version that wrote it"),
         ({"extra": 1}, "unknown field 'extra'"),
         ({"rows": None}, "lacks the field 'rows'"),
         ({"fingerprint": "0" * 16}, "says fingerprint '0000000000000000'.*edited by hand"),
         ({"mask_id": 0}, "says mask_id 0.*edited by hand"),
         ({"rows": 31}, "promises 31 rows.*edited by hand"),
         ({"shards": []}, "lists 0 shards"),
-        ({"shards": [{"file": "../../elsewhere.npy", "rows": 30, "bytes": 1, "sha256": ""}]}, "edited by hand"),
+        ({"shards": [{"file": "../../elsewhere.npy", "rows": 30, "bytes": 1} | DIGESTS]}, "edited by hand"),
         ({"distribution": families.nae_sat(5, 10, structure_seed=1).to_json()}, "says fingerprint.*edited by hand"),
         ({"distribution": {}}, "lacks the field"),
     ],
@@ -233,7 +245,8 @@ def test_a_directory_with_other_files_is_refused(tmp_path):
 def test_manifests_that_do_not_fit(tmp_path, change, message):
     write_dataset(BITS, tmp_path, rows=30, sample_seed=0, shard_rows=10)
     manifest = json.loads((tmp_path / MANIFEST).read_text()) | change
-    (tmp_path / MANIFEST).write_text(json.dumps({name: value for name, value in manifest.items() if value is not None}))
+    manifest = {name: value for name, value in manifest.items() if value is not None}
+    (tmp_path / MANIFEST).write_text(json.dumps(seal(manifest)))
     with pytest.raises(ValueError, match=message):
         read_dataset(tmp_path)
 
@@ -269,7 +282,7 @@ def test_bad_words():
     for name in ("format", "columns"):
         words = {"format": "npy", "columns": "position"} | {name: "csv"}
         with pytest.raises(ValueError, match=f"{name} must be one of"):
-            module._plan(BITS, 3, 0, None, **words)
+            module.plan(BITS, 3, 0, None, **words)
 
 
 def test_bad_ranges(tmp_path):
@@ -289,3 +302,231 @@ def test_the_distribution_comes_back(tmp_path):
     assert isinstance(dataset.distribution, LODistribution)
     assert dataset.distribution == BITS
     assert np.isfinite(dataset.distribution.log_prob(dataset.rows(0, 3))).all()
+
+
+def of_before(directory: Path) -> None:
+    """Rewrite the manifest in the format without a seal."""
+    manifest = json.loads((directory / MANIFEST).read_text())
+    del manifest["digest"], manifest["block_bytes"]
+    for shard in manifest["shards"]:
+        del shard["blocks"]
+    (directory / MANIFEST).write_text(json.dumps(manifest | {"format": UNSEALED}))
+
+
+@pytest.mark.parametrize("format", ["npy", "jsonl"])
+def test_files_of_before_are_read_reported_and_sealed_by_the_same_call(tmp_path, format):
+    arguments = {"rows": 30, "sample_seed": 0, "shard_rows": 10, "format": format}
+    assert write_dataset(BITS, tmp_path, **arguments).sealed
+    of_before(tmp_path)
+    with pytest.warns(UserWarning, match=r"dataset\.json is in lo-theory/dataset/1.*unchecked.*same arguments"):
+        dataset = read_dataset(tmp_path, verify=True)
+    assert not dataset.sealed
+    assert np.array_equal(dataset.rows(3, 27), BITS.rows(0, 3, 27))
+    shard = tmp_path / f"rows-00002.{format}"
+    good = shard.read_bytes()
+    shard.write_bytes(good[:-4] + bytes([good[-4] ^ 1]) + good[-3:])
+    with pytest.raises(ValueError, match=r"SHA-256.*to repair"):
+        dataset.rows(20, 21)
+    assert write_dataset(BITS, tmp_path, **arguments).sealed
+
+
+@pytest.mark.filterwarnings("ignore:.*which has no digest of its own")
+@pytest.mark.parametrize("format", ["npy", "jsonl"])
+def test_tokens_outside_the_alphabet_are_refused(tmp_path, format):
+    """With digests that belong to them, as whoever edits a file of before may write."""
+    write_dataset(BITS, tmp_path, rows=10, sample_seed=0, format=format)
+    of_before(tmp_path)
+    shard = tmp_path / f"rows-00000.{format}"
+    content = shard.read_bytes()
+    content = content[:-1] + b"\x07" if format == "npy" else content.replace(b"[1", b"[7").replace(b"[0", b"[7")
+    shard.write_bytes(content)
+    manifest = json.loads((tmp_path / MANIFEST).read_text())
+    manifest["shards"][0]["sha256"] = hashlib.sha256(content).hexdigest()
+    (tmp_path / MANIFEST).write_text(json.dumps(manifest))
+    with pytest.raises(ValueError, match=r"tokens from 0 to 7, outside range\(2\)"):
+        read_dataset(tmp_path).rows(9, 10)
+
+
+def test_a_damaged_header_names_the_file(tmp_path):
+    write_dataset(BITS, tmp_path, rows=10, sample_seed=0)
+    shard = tmp_path / "rows-00000.npy"
+    content = shard.read_bytes().replace(b"'descr'", b"(descr'")
+    shard.write_bytes(content)
+    manifest = json.loads((tmp_path / MANIFEST).read_text())
+    manifest["shards"][0]["blocks"] = [hashlib.sha256(content).hexdigest()]
+    (tmp_path / MANIFEST).write_text(json.dumps(seal(manifest)))
+    with pytest.raises(ValueError, match=r"rows-00000\.npy is no array of numbers that NumPy wrote"):
+        read_dataset(tmp_path).rows(0, 1)
+
+
+def test_a_random_row_costs_one_block_once(tmp_path, monkeypatch):
+    dataset = write_dataset(BITS, tmp_path, rows=200_000, sample_seed=0)  # 3 MB: three blocks
+    hashed: list[int] = []
+    true = hashlib.sha256
+    monkeypatch.setattr(hashlib, "sha256", lambda content: hashed.append(len(content)) or true(content))
+    rows = BITS.rows(0, 0, 200_000)
+    for index in (0, 100_000, 100_001, 5):
+        assert np.array_equal(dataset[index], rows[index])
+    assert hashed == [2**20, 2**20]  # that of the header and the first rows, and the second
+    assert np.array_equal(dataset.shard(0), rows)
+    assert hashed == [2**20, 2**20, (tmp_path / "rows-00000.npy").stat().st_size - 2**21]
+    again = pickle.loads(pickle.dumps(dataset))  # as a DataLoader gives it to its workers
+    assert np.array_equal(again.rows(0, 200_000), rows)
+    assert len(hashed) == 3
+    os.utime(tmp_path / "rows-00000.npy", ns=(0, 0))
+    assert np.array_equal(dataset[7], rows[7])
+    assert len(hashed) == 4
+
+
+def test_a_block_that_is_not_touched_does_no_harm(tmp_path):
+    dataset = write_dataset(BITS, tmp_path, rows=200_000, sample_seed=0)
+    shard = tmp_path / "rows-00000.npy"
+    content = bytearray(shard.read_bytes())
+    content[-1] ^= 1
+    shard.write_bytes(content)
+    assert np.array_equal(dataset.rows(0, 10), BITS.rows(0, 0, 10))
+    with pytest.raises(ValueError, match=rf"SHA-256 .* in bytes 2097152 to {len(content) - 1}, not .*to repair"):
+        dataset.rows(199_990, 200_000)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"rows": 10**12}, "promises 1000000000000 rows in 100000000000 shards of 10, but lists 3"),
+        ({"rows": 2**63}, "rows; got 9223372036854775808"),
+        ({"columns": "nonsense"}, "in columns; got 'nonsense'"),
+        ({"sample_seed": "x"}, "`int`, got `str` in sample_seed; got 'x'"),
+        ({"sample_seed": True}, "`int`, got `bool` in sample_seed"),
+        ({"rows": 30.5}, "`int`, got `float` in rows; got 30.5"),
+        ({"shards": {}}, "in shards"),
+        ({"shards": [1, 2, 3]}, r"in shards\[0\]; got 1"),
+        ({"shards": None}, "`null` in shards"),
+        ({"block_bytes": 1}, "edited by hand"),
+        ({"fingerprint": "x"}, "in fingerprint; got 'x'"),
+        ({"distribution": [1]}, "in distribution"),
+    ],
+)
+def test_every_field_of_a_manifest_has_its_type_and_range(tmp_path, change, message):
+    write_dataset(BITS, tmp_path, rows=30, sample_seed=0, shard_rows=10)
+    manifest = json.loads((tmp_path / MANIFEST).read_text()) | change
+    (tmp_path / MANIFEST).write_text(json.dumps(seal(manifest)))
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    started = time.process_time()
+    with pytest.raises(ValueError, match=message):
+        read_dataset(tmp_path)
+    assert time.process_time() - started < 1
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 2**19  # kilobytes
+
+
+def test_a_manifest_that_was_edited_says_so(tmp_path):
+    write_dataset(BITS, tmp_path, rows=30, sample_seed=0, shard_rows=10)
+    manifest = json.loads((tmp_path / MANIFEST).read_text()) | {"sample_seed": 1}
+    (tmp_path / MANIFEST).write_text(json.dumps(manifest))
+    with pytest.raises(ValueError, match=r"dataset\.json is damaged or was edited"):
+        read_dataset(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"rows": 60.0}, r"rows must be an integer; got 60\.0 \(float\)"),
+        ({"rows": True}, r"rows must be an integer; got True \(bool\)"),
+        ({"rows": "60"}, "rows must be an integer; got '60'"),
+        ({"rows": None}, "rows must be an integer; got None"),
+        ({"shard_rows": 2.0}, "shard_rows must be an integer"),
+        ({"sample_seed": 1.5}, "sample_seed must be an integer"),
+    ],
+)
+def test_what_is_no_integer(change, message):
+    arguments = {"rows": 60, "sample_seed": 0, "shard_rows": None} | change
+    with pytest.raises(TypeError, match=message):
+        module.plan(BITS, **arguments, format="npy", columns="position")
+
+
+def test_integers_of_numpy_and_long_seeds(tmp_path):
+    dataset = write_dataset(BITS, tmp_path, rows=np.int64(7), sample_seed=np.uint8(3), shard_rows=np.int32(5))
+    assert np.array_equal(dataset.rows(0, 7), BITS.rows(3, 0, 7))
+    dataset = write_dataset(BITS, tmp_path / "long", rows=2, sample_seed=2**100)
+    assert dataset.sample_seed == 2**100
+
+
+def test_what_does_not_fit_is_refused_before_it_starts(tmp_path, monkeypatch):
+    started = time.process_time()
+    with pytest.raises(ValueError, match=r"15 take 150 TB on disk; .* are free at .*another disk"):
+        write_dataset(BITS, tmp_path / "new", rows=10**13, sample_seed=0, shard_rows=2 * 10**7)
+    with pytest.raises(ValueError, match="make 1000000000000 files, more than 1000000; raise shard_rows"):
+        write_dataset(BITS, tmp_path / "new", rows=10**12, sample_seed=0, shard_rows=1)
+    with pytest.raises(ValueError, match=r"writing shards of 1000000000000 rows, 1 at once, takes 45 TB of memory"):
+        write_dataset(BITS, tmp_path / "new", rows=10**12, sample_seed=0, shard_rows=10**12)
+    assert time.process_time() - started < 1
+    assert not (tmp_path / "new").exists()
+    usage = shutil.disk_usage(tmp_path)._replace(free=1000)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
+    with pytest.raises(ValueError, match=r"100 rows of length 15 take 1\.5 kB on disk; 1 kB are free"):
+        write_dataset(BITS, tmp_path / "new", rows=100, sample_seed=0)
+    write_dataset(BITS, tmp_path / "new", rows=60, sample_seed=0)
+
+
+WRITER = """
+import sys, time
+from pathlib import Path
+from generators import nae_sat, write_dataset
+
+def hold(done, total):
+    Path(sys.argv[2]).touch()
+    while not Path(sys.argv[3]).exists():
+        time.sleep(0.01)
+
+write_dataset(nae_sat(5, 10, structure_seed=0), sys.argv[1], rows=60, sample_seed=1, shard_rows=10, progress=hold)
+"""
+
+
+def test_of_two_writers_at_once_one_is_refused_and_told_of_the_other(tmp_path):
+    data, started, end = tmp_path / "data", tmp_path / "started", tmp_path / "end"
+    other = subprocess.Popen([sys.executable, "-c", WRITER, data, started, end])
+    try:
+        while not started.exists():
+            assert other.poll() is None
+            time.sleep(0.01)
+        with pytest.raises(DirectoryInUseError, match=rf"is in use by process {other.pid} on .*generate"):
+            write_dataset(BITS, data, rows=60, sample_seed=2, shard_rows=10)
+    finally:
+        end.touch()
+        code = other.wait()
+    assert code == 0
+    dataset = read_dataset(data, verify=True)
+    assert np.array_equal(dataset.rows(0, 60), families.nae_sat(5, 10, structure_seed=0).rows(1, 0, 60))
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_a_directory_removed_midway_gets_no_manifest(tmp_path, kept):
+    data = tmp_path / "data"
+
+    def remove(done: int, total: int) -> None:
+        if done == 20:
+            data.rename(tmp_path / "moved") if kept else shutil.rmtree(data)
+            if kept:
+                data.mkdir()
+
+    with pytest.raises(FileNotFoundError, match="removed"):
+        write_dataset(BITS, data, rows=60, sample_seed=0, shard_rows=10, progress=remove)
+    assert not (data / MANIFEST).exists()
+    write_dataset(BITS, data, rows=60, sample_seed=0, shard_rows=10)
+    read_dataset(data, verify=True)
+
+
+def test_a_shard_removed_midway_gets_no_manifest(tmp_path):
+    def remove(done: int, total: int) -> None:
+        (tmp_path / "rows-00000.npy").unlink(missing_ok=True)
+
+    with pytest.raises(FileNotFoundError, match=r"rows-00000\.npy in it was removed.*same arguments"):
+        write_dataset(BITS, tmp_path, rows=60, sample_seed=0, shard_rows=10, progress=remove)
+    assert not (tmp_path / MANIFEST).exists()
+
+
+def test_strays_of_killed_runs_are_swept(tmp_path):
+    stray = tmp_path / ".rows-00001.npy.0123456789abcdef.part"
+    stray.write_bytes(b"torn")
+    write_dataset(BITS, tmp_path, rows=30, sample_seed=0, shard_rows=10)
+    assert not stray.exists()
+    assert writing.MANIFEST in contents(tmp_path)

@@ -199,13 +199,13 @@ class TestFiles:
         np.save(tmp_path / "four.npy", pack_rows(puzzles, solve_by_strategies(puzzles)))
         assert (read_boards(tmp_path / "four.npy")[0].puzzles == puzzles).all()
         np.save(tmp_path / "none.npy", np.zeros((3, 7), dtype=np.int64))
-        with pytest.raises(ValueError, match=r"rows of 9x9 grids have shape \(n, 325\); got \(3, 7\)"):
+        with pytest.raises(ValueError, match=r"rows of 9x9 grids have shape \(n, 325\).*; got \(3, 7\)"):
             read_boards(tmp_path / "none.npy")
 
     def test_what_is_left_out_is_counted_by_reason(self, tmp_path, capsys):
         path = tmp_path / "mine.txt"
         bad = ["11..............", "...12...4.......", "12", SOLVED, "...12...4.......", f"{SMALL},{SOLVED[::-1]}"]
-        path.write_text("\n".join([SMALL, *bad[:3], SMALL, *bad[3:], "12x............."]))
+        path.write_text("\n".join([SMALL, *bad[:3], SMALL, *bad[3:], "12z............."]))
         assert run("sudoku", "--puzzles", path) == 0
         out = capsys.readouterr().out
         said = re.search(
