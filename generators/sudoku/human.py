@@ -171,11 +171,11 @@ def solve_one(
             made += 1
             empty -= 1
             continue
-        if naked_pair(cand, groups, sees):
+        if naked_pair(cand, groups, group_of):
             strategy = NAKED_PAIR
-        elif naked_triplet(cand, groups, sees, dialect):
+        elif naked_triplet(cand, groups, group_of, dialect):
             strategy = NAKED_TRIPLET
-        elif locked_candidate(cand, groups, sees, dialect):
+        elif locked_candidate(cand, groups, group_of, dialect):
             strategy = LOCKED_CANDIDATE
         elif xy_wing(cand, sees, dialect):
             strategy = XY_WING

@@ -11,9 +11,11 @@ import numpy as np
 from jaxtyping import Bool, Int32, Int64, UInt8
 
 from generators.ground.compiled import kernel
+from generators.sudoku.strikes import strike, strike_shared
 
 LONE_SINGLE, HIDDEN_SINGLE, NAKED_PAIR, NAKED_TRIPLET, LOCKED_CANDIDATE, XY_WING, UNIQUE_RECTANGLE = range(2, 9)
 SOUND, DOKUSAN = 0, 1
+_ALL = 1 << 20  # groups; no board has as many
 
 
 @kernel
@@ -42,26 +44,6 @@ def fill_cell(
     cand[cell] = 0
     for i in range(peers.shape[1]):
         cand[peers[cell, i]] &= ~bit
-
-
-@kernel
-def _strike(
-    cand: Int32[np.ndarray, "cells"], chosen: Int64[np.ndarray, "m"], bits: int, sees: Bool[np.ndarray, "cells cells"]
-) -> bool:
-    """Strike ``bits`` from all cells that see every chosen cell; whether that changed anything."""
-    changed = False
-    for cell in range(len(cand)):
-        if cand[cell] & bits == 0:
-            continue
-        common = True
-        for one in chosen:
-            if not sees[cell, one]:
-                common = False
-                break
-        if common:
-            cand[cell] &= ~bits
-            changed = True
-    return changed
 
 
 @kernel
@@ -118,12 +100,19 @@ def hidden_single(cand: Int32[np.ndarray, "cells"], groups: Int64[np.ndarray, "g
 
 @kernel
 def naked_pair(
-    cand: Int32[np.ndarray, "cells"], groups: Int64[np.ndarray, "g side"], sees: Bool[np.ndarray, "cells cells"]
+    cand: Int32[np.ndarray, "cells"],
+    groups: Int64[np.ndarray, "g side"],
+    group_of: Int64[np.ndarray, "cells 3"],
+    start: int = 0,
+    stop: int = _ALL,
 ) -> bool:
-    """Two cells of a group that share the same two candidates keep them from every cell that sees both."""
+    """Two cells of a group that share the same two candidates keep them from every cell that sees both.
+
+    Only groups ``start..stop-1`` are looked at, as by the two strategies that follow.
+    """
     side = groups.shape[1]
     chosen = np.empty(2, np.int64)
-    for g in range(len(groups)):
+    for g in range(start, min(stop, len(groups))):
         for i in range(side):
             mask = cand[groups[g, i]]
             if bit_count(mask) != 2:
@@ -131,7 +120,7 @@ def naked_pair(
             for j in range(i + 1, side):
                 if cand[groups[g, j]] == mask:
                     chosen[0], chosen[1] = groups[g, i], groups[g, j]
-                    if _strike(cand, chosen, mask, sees):
+                    if strike_shared(cand, chosen, 2, mask, groups, group_of):
                         return True
     return False
 
@@ -140,35 +129,55 @@ def naked_pair(
 def naked_triplet(
     cand: Int32[np.ndarray, "cells"],
     groups: Int64[np.ndarray, "g side"],
-    sees: Bool[np.ndarray, "cells cells"],
+    group_of: Int64[np.ndarray, "cells 3"],
     dialect: int,
+    start: int = 0,
+    stop: int = _ALL,
 ) -> bool:
     """Three cells of a group with three candidates between them keep those from every cell that sees all three.
 
     The dialect of dokusan knows only triplets two or three of whose cells have identical candidates.
     """
     side = groups.shape[1]
-    chosen = np.empty(3, np.int64)
-    for g in range(len(groups)):
-        group = groups[g]
+    chosen, few = np.empty(3, np.int64), np.empty(side, np.int64)
+    for g in range(start, min(stop, len(groups))):
+        group, count = groups[g], 0
         for i in range(side):
-            first = cand[group[i]]
-            if first == 0 or bit_count(first) > 3:
+            if cand[group[i]] == 0 or bit_count(cand[group[i]]) > 3:
                 continue
-            if dialect == DOKUSAN:
-                if _triplet_of_twins(cand, group, i, chosen) and _strike(cand, chosen, _union(cand, chosen), sees):
-                    return True
+            if dialect != DOKUSAN:
+                few[count] = group[i]
+                count += 1
+            elif _triplet_of_twins(cand, group, i, chosen) and strike_shared(
+                cand, chosen, 3, _union(cand, chosen), groups, group_of
+            ):
+                return True
+        if count >= 3 and _triplet_of(cand, few[:count], chosen, groups, group_of):
+            return True
+    return False
+
+
+@kernel
+def _triplet_of(
+    cand: Int32[np.ndarray, "cells"],
+    few: Int64[np.ndarray, "m"],
+    chosen: Int64[np.ndarray, "3"],
+    groups: Int64[np.ndarray, "g side"],
+    group_of: Int64[np.ndarray, "cells 3"],
+) -> bool:
+    """The first naked triplet among cells of a group that have at most three candidates, and its strike."""
+    for i in range(len(few)):
+        first = cand[few[i]]
+        for j in range(i + 1, len(few)):
+            pair = first | cand[few[j]]
+            if bit_count(pair) > 3:
                 continue
-            for j in range(i + 1, side):
-                pair = first | cand[group[j]]
-                if cand[group[j]] == 0 or bit_count(pair) > 3:
-                    continue
-                for k in range(j + 1, side):
-                    union = pair | cand[group[k]]
-                    if cand[group[k]] and bit_count(union) == 3:
-                        chosen[0], chosen[1], chosen[2] = group[i], group[j], group[k]
-                        if _strike(cand, chosen, union, sees):
-                            return True
+            for k in range(j + 1, len(few)):
+                union = pair | cand[few[k]]
+                if bit_count(union) == 3:
+                    chosen[0], chosen[1], chosen[2] = few[i], few[j], few[k]
+                    if strike_shared(cand, chosen, 3, union, groups, group_of):
+                        return True
     return False
 
 
@@ -202,8 +211,10 @@ def _triplet_of_twins(
 def locked_candidate(
     cand: Int32[np.ndarray, "cells"],
     groups: Int64[np.ndarray, "g side"],
-    sees: Bool[np.ndarray, "cells cells"],
+    group_of: Int64[np.ndarray, "cells 3"],
     dialect: int,
+    start: int = 0,
+    stop: int = _ALL,
 ) -> bool:
     """A digit that a group can hold only in cells of another group leaves the rest of that other group.
 
@@ -211,7 +222,7 @@ def locked_candidate(
     """
     side = groups.shape[1]
     chosen = np.empty(side, np.int64)
-    for g in range(len(groups)):
+    for g in range(start, min(stop, len(groups))):
         tried = 0
         for i in range(side):
             left = cand[groups[g, i]] & ~tried
@@ -228,7 +239,7 @@ def locked_candidate(
                         count += 1
                 if count < 2 or (dialect == DOKUSAN and count > 2):
                     continue
-                if _strike(cand, chosen[:count], bit, sees):
+                if strike_shared(cand, chosen, count, bit, groups, group_of):
                     return True
     return False
 
@@ -272,7 +283,7 @@ def xy_wing(cand: Int32[np.ndarray, "cells"], sees: Bool[np.ndarray, "cells cell
                         pincers[1] = b
                     elif not sees[b, c]:
                         pincers[0] = b
-                if _strike(cand, pincers, cand[pincers[0]] & cand[pincers[1]], sees):
+                if strike(cand, pincers, cand[pincers[0]] & cand[pincers[1]], sees):
                     return True
     return False
 

@@ -57,10 +57,13 @@ def board_candidates(
 ) -> None:
     """Bits of the digits that an empty cell does not see; none at a filled one."""
     for cell in range(len(grid)):
+        cand[cell] = 0
+        if grid[cell]:
+            continue
         seen = 0
         for peer in peers[cell]:
-            seen |= (1 << grid[peer]) >> 1
-        cand[cell] = 0 if grid[cell] else ((1 << side) - 1) & ~seen
+            seen |= 1 << grid[peer]
+        cand[cell] = ((1 << side) - 1) & ~(seen >> 1)
 
 
 @kernel
@@ -72,17 +75,79 @@ def strike_once(
     sees: Bool[np.ndarray, "cells cells"],
 ) -> int:
     """One use of the simplest strategy up to ``hardest`` that strikes something; its number, 0 if none does."""
-    if hardest >= NAKED_PAIR and naked_pair(cand, groups, sees):
+    if hardest >= NAKED_PAIR and naked_pair(cand, groups, group_of):
         return NAKED_PAIR
-    if hardest >= NAKED_TRIPLET and naked_triplet(cand, groups, sees, SOUND):
+    if hardest >= NAKED_TRIPLET and naked_triplet(cand, groups, group_of, SOUND):
         return NAKED_TRIPLET
-    if hardest >= LOCKED_CANDIDATE and locked_candidate(cand, groups, sees, SOUND):
+    if hardest >= LOCKED_CANDIDATE and locked_candidate(cand, groups, group_of, SOUND):
         return LOCKED_CANDIDATE
     if hardest >= XY_WING and xy_wing(cand, sees, SOUND):
         return XY_WING
     if hardest >= UNIQUE_RECTANGLE and unique_rectangle(cand, group_of, sees):
         return UNIQUE_RECTANGLE
     return 0
+
+
+@kernel
+def strike_all(
+    cand: Int32[np.ndarray, "cells"],
+    groups: Int64[np.ndarray, "g side"],
+    group_of: Int64[np.ndarray, "cells 3"],
+    sees: Bool[np.ndarray, "cells cells"],
+) -> None:
+    """:func:`strike_once` by all five strategies until none applies: the same strikes in the same order.
+
+    Candidates only go, so a strategy that failed in a group fails there again until the group has lost a candidate; the
+    sum of its candidates tells. Most of the time was spent there.
+    """
+    known = np.full((3, len(groups)), -1, np.int64)
+    while True:
+        used = _strike_in_groups(cand, NAKED_PAIR, groups, group_of, known[0])
+        used = used or _strike_in_groups(cand, NAKED_TRIPLET, groups, group_of, known[1])
+        used = used or _strike_in_groups(cand, LOCKED_CANDIDATE, groups, group_of, known[2])
+        used = used or xy_wing(cand, sees, SOUND) or unique_rectangle(cand, group_of, sees)
+        if not used:
+            return
+
+
+@kernel
+def _strike_in_groups(
+    cand: Int32[np.ndarray, "cells"],
+    strategy: int,
+    groups: Int64[np.ndarray, "g side"],
+    group_of: Int64[np.ndarray, "cells 3"],
+    known: Int64[np.ndarray, "g"],
+) -> bool:
+    """The first use of a strategy in a group that has changed since it failed there; ``known`` is kept up."""
+    for g in range(len(groups)):
+        total = 0
+        for i in range(groups.shape[1]):
+            total += cand[groups[g, i]]
+        if total == known[g]:
+            continue
+        if strategy == NAKED_PAIR:
+            used = naked_pair(cand, groups, group_of, g, g + 1)
+        elif strategy == NAKED_TRIPLET:
+            used = naked_triplet(cand, groups, group_of, SOUND, g, g + 1)
+        else:
+            used = locked_candidate(cand, groups, group_of, SOUND, g, g + 1)
+        if used:
+            return True
+        known[g] = total
+    return False
+
+
+@kernel
+def hidden_singles(
+    cand: Int32[np.ndarray, "cells"], groups: Int64[np.ndarray, "g side"], hidden: Int32[np.ndarray, "g"]
+) -> None:
+    """Bits of the digits that exactly one cell of a group may hold, for each group."""
+    for g in range(len(groups)):
+        once, twice = 0, 0
+        for cell in groups[g]:
+            twice |= once & cand[cell]
+            once |= cand[cell]
+        hidden[g] = once & ~twice
 
 
 @kernel

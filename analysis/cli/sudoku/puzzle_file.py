@@ -73,6 +73,26 @@ class _Tally:
         return LeftOut(dict(self.counts.most_common()), first, dict(self.skipped.most_common()), self.repeated)
 
 
+class _Grids:
+    """Grids that become more: the system moves the block that they lie in, and no copy is made beside it."""
+
+    def __init__(self) -> None:
+        self._block, self._count = np.empty((0, 0), np.uint8), 0
+
+    def add(self, grids: UInt8[np.ndarray, "n cells"]) -> None:
+        """Append, with room for an eighth more."""
+        wanted, cells = self._count + len(grids), grids.shape[1]
+        if wanted > len(self._block):
+            self._block.resize((wanted + wanted // 8, cells), refcheck=False)
+        self._block[self._count : wanted] = grids
+        self._count = wanted
+
+    def all(self) -> UInt8[np.ndarray, "n cells"]:
+        """All of them."""
+        self._block.resize((self._count, self._block.shape[1]), refcheck=False)
+        return self._block
+
+
 def read_boards(path: Path, limit: int | None = None, digits: str | None = None) -> tuple[SudokuBoards, LeftOut]:
     """Puzzles of one size with their solutions, and what was left out on the way to the last of them.
 
@@ -88,13 +108,14 @@ def read_boards(path: Path, limit: int | None = None, digits: str | None = None)
         OSError: as the system reports it.
     """
     tally, taken = _Tally(), 0
-    pieces = list[tuple[UInt8[np.ndarray, "n cells"], UInt8[np.ndarray, "n cells"]]]()
+    puzzles, solutions = _Grids(), _Grids()
     for batch in _opened(path, digits):
         asks = (batch.puzzles == 0).any(axis=1)
         chosen = np.flatnonzero(asks)[: None if limit is None else limit - taken]
         taken += len(chosen)
         enough = taken == limit
-        pieces.append((batch.puzzles[chosen], batch.solutions[chosen]))
+        puzzles.add(batch.puzzles[chosen])
+        solutions.add(batch.solutions[chosen])
         tally.repeated += 0 if batch.repeats is None else int(batch.repeats[chosen].sum())
         tally.add(batch, ~asks, int(batch.lines[chosen[-1]]) if enough else None)
         if enough:
@@ -102,20 +123,7 @@ def read_boards(path: Path, limit: int | None = None, digits: str | None = None)
     told = tally.told()
     if not taken:
         raise ValueError(f"{path} holds no puzzle that can be judged. Left out: {told}")
-    return _joined(pieces, taken), told
-
-
-def _joined(pieces: list[tuple[np.ndarray, np.ndarray]], n: int) -> SudokuBoards:
-    """All pieces in two arrays; each piece is let go once it is copied, so that memory never holds everything twice."""
-    cells = pieces[0][0].shape[1]
-    puzzles, solutions = np.empty((n, cells), np.uint8), np.empty((n, cells), np.uint8)
-    pieces.reverse()
-    at = 0
-    while pieces:
-        some, solved = pieces.pop()
-        puzzles[at : at + len(some)], solutions[at : at + len(some)] = some, solved
-        at += len(some)
-    return SudokuBoards(puzzles, solutions)
+    return SudokuBoards(puzzles.all(), solutions.all()), told
 
 
 def _opened(path: Path, digits: str | None) -> Iterator[PuzzleBatch]:

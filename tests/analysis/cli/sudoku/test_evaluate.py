@@ -225,6 +225,22 @@ class TestFiles:
             boards, left_out = read_boards(path, limit)
             assert (len(boards), sum(left_out.counts.values())) == (min(limit, 2), count)
 
+    def test_what_is_skipped_and_what_repeats_is_told(self, tmp_path, capsys):
+        path = tmp_path / "mine.csv"
+        path.write_text(f"# mine\nquizzes;solutions\n{SMALL};{SOLVED}\n# again\n{SMALL.replace('.', '0')};\n")
+        assert run("sudoku", "--puzzles", path) == 0
+        out = capsys.readouterr().out
+        assert "left out: none\nskipped lines: 2 of kind 'comment line'\nrepeated: 1 puzzles are in the file" in out
+
+    def test_shifted_digits_are_said_and_not_guessed(self, tmp_path, capsys):
+        path = tmp_path / "shifted.txt"
+        path.write_text("\n".join(grid_text(p).translate(str.maketrans("1234", "0123")) for p in FOUR.puzzles))
+        assert run("sudoku", "--puzzles", path) == 2
+        assert "30 ambiguous zero" in capsys.readouterr().err
+        boards, _ = read_boards(path, digits="0-3")
+        assert (boards.puzzles == FOUR.puzzles).all()
+        assert run("sudoku", "--puzzles", path, "--digits", "0-3") == 0
+
     @given(limit=st.integers(1, 9), batch=st.integers(2, 7))
     @settings(max_examples=20)
     def test_a_limit_takes_the_first(self, tmp_path_factory, limit, batch):

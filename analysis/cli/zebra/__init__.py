@@ -1,0 +1,1 @@
+"""Commands on zebra puzzles: ``lo-theory evaluate zebra``, ``lo-theory generate zebra``."""

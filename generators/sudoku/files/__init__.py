@@ -1,0 +1,1 @@
+"""The formats in which people keep Sudokus, one file each: containers, columns, drawn grids, JSON, arrays."""
