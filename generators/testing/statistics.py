@@ -18,10 +18,10 @@ def binomial_p_value(successes: int, trials: int, rate: float) -> float:
         raise ValueError(f"need 0 <= successes <= trials and a rate in [0, 1]; got {successes}, {trials}, {rate}.")
     if successes < trials * rate:
         successes, rate = trials - successes, 1.0 - rate
-    return min(1.0, 2.0 * _upper_tail(successes, trials, rate))
+    return min(1.0, 2.0 * upper_tail(successes, trials, rate))
 
 
-def _upper_tail(successes: int, trials: int, rate: float) -> float:
+def upper_tail(successes: int, trials: int, rate: float) -> float:
     """``P(X >= successes)`` for successes at or above the mean: one term, and the others by their ratios.
 
     Terms fall at least like those of a normal law, so 12 standard deviations and 100 terms further on they are nothing.
@@ -43,6 +43,18 @@ def _upper_tail(successes: int, trials: int, rate: float) -> float:
     return min(1.0, math.exp(log_first) * (1.0 + float(np.cumprod(ratios).sum())))
 
 
+def log_binomial(
+    successes: Integer[np.ndarray, "k"], trials: int, rates: Float[np.ndarray, "k"]
+) -> Float[np.ndarray, "k"]:
+    """``log P(X = successes)`` for each of several numbers of successes with rates of their own."""
+    factorials = np.concatenate([[0.0], np.cumsum(np.log(np.arange(1, trials + 1)))])
+    failures = trials - successes
+    with np.errstate(divide="ignore"):
+        hit = np.where(successes > 0, successes * np.log(np.where(successes > 0, rates, 1.0)), 0.0)
+        missed = np.where(failures > 0, failures * np.log1p(-np.where(failures > 0, rates, 0.0)), 0.0)
+    return factorials[trials] - factorials[successes] - factorials[failures] + hit + missed
+
+
 def multinomial_p_value(counts: Integer[np.ndarray, "k"], probabilities: Float[np.ndarray, "k"]) -> float:
     """Bound on the p-value of the likelihood-ratio chi-square (G) statistic of ``counts`` against ``probabilities``.
 
@@ -59,36 +71,80 @@ def multinomial_p_value(counts: Integer[np.ndarray, "k"], probabilities: Float[n
     if total == 0 or kept.sum() < 2:
         return 1.0
     statistic = float((counts[seen] * np.log(counts[seen] / (total * probabilities[seen]))).sum())
-    return _gamma_tail(statistic, int(kept.sum()) - 1)
+    return gamma_tail(statistic, int(kept.sum()) - 1)
 
 
 def independence_p_value(table: Integer[np.ndarray, "a b"]) -> float:
     """Bound on the p-value of independence for a contingency table, whatever the two marginal laws are.
 
     The empirical mutual information never exceeds the divergence from the true product law, so the bound of
-    :func:`multinomial_p_value` over all ``a b`` cells covers it.
+    :func:`multinomial_p_value` over all ``a b`` cells covers it. The same holds where the row sums are fixed
+    beforehand, ``a`` samples of one law: ``a`` divergences over ``b`` cells are added, of ``a (b - 1) < a b`` degrees.
     """
-    total = int(table.sum())
-    if total == 0:
+    return gamma_tail(float(independence_statistics(table[None])[0]), table.size - 1) if table.sum() else 1.0
+
+
+def independence_statistics(tables: Integer[np.ndarray, "t a b"]) -> Float[np.ndarray, "t"]:
+    """``n`` times the empirical mutual information of each contingency table, in nats."""
+    tables = tables.astype(np.float64)
+    product = tables.sum(axis=2, keepdims=True) * tables.sum(axis=1, keepdims=True)
+    total = tables.sum(axis=(1, 2), keepdims=True)
+    ratio = np.where(tables > 0, tables * total, 1.0) / np.where(tables > 0, product, 1.0)
+    return (tables * np.log(ratio)).sum(axis=(1, 2))
+
+
+def least_independent(tables: Integer[np.ndarray, "t a b"]) -> tuple[int, float]:
+    """The table that speaks most against independence, and the p-value of all together (Bonferroni)."""
+    statistics = independence_statistics(tables)
+    worst = int(np.argmax(statistics))
+    return worst, min(1.0, len(tables) * gamma_tail(float(statistics[worst]), tables[0].size - 1))
+
+
+def unequal_rates_p_value(successes: int, rates: Float[np.ndarray, "n"]) -> float:
+    """Bound on the two-sided p-value of the successes of independent trials, each with its own rate.
+
+    ``P(X >= k) <= exp(-n kl(k / n, mean rate))`` for k above the mean, and so below it: of all rates with one mean,
+    equal ones have the largest moment generating function (Hoeffding 1963, Theorem 1).
+    """
+    n = len(rates)
+    if n == 0:
         return 1.0
-    product = np.outer(table.sum(axis=1), table.sum(axis=0))
-    seen = table > 0
-    statistic = float((table[seen] * np.log(table[seen] * (total / product[seen]))).sum())
-    return _gamma_tail(statistic, table.size - 1)
+    mean, share = float(rates.mean()), successes / n
+    distance = _part(share, mean) + _part(1.0 - share, 1.0 - mean)
+    return min(1.0, 2.0 * math.exp(-n * distance))
 
 
-def mean_radius(values: Float[np.ndarray, "n"], value_range: float, level: float) -> float:
-    """Radius around the mean of independent values that misses their expectation with probability at most ``level``.
+def _part(share: float, rate: float) -> float:
+    if share == 0.0:
+        return 0.0
+    return math.inf if rate <= 0.0 else share * math.log(share / rate)
 
-    Empirical Bernstein bound (Maurer and Pontil 2009, Theorem 4), both sides; ``value_range`` is the length of an
-    interval that holds every value that can occur, seen or not.
+
+def mean_p_value(values: Float[np.ndarray, "n"], low: float, high: float, mean: float, slack: float = 0.0) -> float:
+    """Bound on the p-value of "these independent values in [low, high] have an expectation in [mean - slack, mean]".
+
+    By betting (Waudby-Smith and Ramdas 2024, "Estimating means of bounded random variables by betting", JRSS-B): the
+    wealth ``prod(1 + bet (value - mean))`` of a bet that never ruins is a nonnegative martingale from 1, and so is the
+    average over bets of all sizes; by Markov's inequality it reaches w with probability at most 1 / w. Both directions.
     """
-    n = len(values)
-    log_term = math.log(4.0 / level)
-    return math.sqrt(2.0 * float(values.var(ddof=1)) * log_term / n) + 7.0 * value_range * log_term / (3.0 * (n - 1))
+    above = _log_wealth(values - mean, mean - low)
+    below = _log_wealth(mean - slack - values, high - mean + slack)
+    return min(1.0, 2.0 * math.exp(-max(above, below, 0.0)))
 
 
-def _gamma_tail(statistic: float, freedom: int) -> float:
+BETS = 0.99 * 0.5 ** np.arange(24)
+"""Sizes of the bets as shares of the largest that cannot ruin."""
+
+
+def _log_wealth(gains: Float[np.ndarray, "n"], most_lost: float) -> float:
+    if most_lost <= 0.0:  # the mean lies at the edge: a value beyond it is impossible
+        return math.inf if (gains > 1e-9).any() else 0.0
+    wealth = np.array([np.log1p(bet / most_lost * gains).sum() for bet in BETS])
+    return float(np.logaddexp.reduce(wealth) - math.log(len(BETS)))
+
+
+def gamma_tail(statistic: float, freedom: int) -> float:
+    """The bound of :func:`multinomial_p_value`: ``exp(-t) (e t / freedom)**freedom``, 1 up to the mean."""
     if statistic <= freedom:
         return 1.0
     return math.exp(freedom - statistic + freedom * math.log(statistic / freedom))

@@ -5,17 +5,20 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Bool, Float
 
+from generators.testing.foreign import array
+from generators.testing.power import share_of_rows
 from generators.testing.report import Result, Unjudged, broken, holds
-from generators.testing.subject import Subject, show, smallest
+from generators.testing.subject import PROMISES, Subject, show, smallest
 
 PROBES = 64  # rows that are asked one at a time
+_TYPED = 1024  # rows that are asked in every integer type
 
 
 def shape(subject: Subject) -> Result:
     """``sample(n)`` is an integer array (n, L), for every n of one L, which is ``length`` if that is promised."""
     length = getattr(subject.generator, "length", None) or subject.length
     for n in (1, 3, subject.n):
-        x = np.asarray(subject.draw(0, n))
+        x = subject.draw(0, n)
         if x.shape != (n, length) or not np.issubdtype(x.dtype, np.integer):
             return broken(
                 "a sample has another shape or type",
@@ -28,7 +31,7 @@ def shape(subject: Subject) -> Result:
 def log_prob_shape(subject: Subject) -> Result:
     """``log_prob`` makes (n,) of (n, L), and no entry is NaN."""
     for n in (1, 3, subject.n):
-        values = np.asarray(subject.generator.log_prob(subject.sample[:n]))
+        values = array(subject.generator.log_prob(subject.given(subject.sample[:n])), "log_prob")
         if values.shape != (n,):
             return broken(
                 "log_prob has another shape",
@@ -46,12 +49,20 @@ def log_prob_shape(subject: Subject) -> Result:
 
 
 def alphabet(subject: Subject) -> Result:
-    """Tokens lie in the alphabet of their position: ``alphabets`` if promised, else ``vocabulary`` everywhere."""
-    sizes = getattr(subject.generator, "alphabets", None)
-    sizes = np.broadcast_to(subject.promised("vocabulary") if sizes is None else sizes, subject.length)
+    """Tokens lie in the alphabet of their position: ``alphabets`` if promised, else ``vocabulary`` everywhere.
+
+    Where neither is promised, the other checks take the tokens of each position that were drawn for its alphabet.
+    """
+    if not subject.promises("vocabulary") and not subject.promises("alphabets"):
+        most = max(map(len, subject.tokens))
+        raise Unjudged(
+            f"the generator has no `vocabulary`; up to {most} tokens a position were seen in {subject.n} rows",
+            PROMISES["vocabulary"],
+        )
+    sizes = subject.sizes
     outside = np.argwhere((subject.sample < 0) | (subject.sample >= sizes))
     if not outside.size:
-        return holds(f"all tokens lie below {int(sizes.max())}")
+        return holds(f"all tokens lie below {int(sizes.max())}", share_of_rows(subject.n, "a foreign token"))
     row, position = outside[0].tolist()
     return broken(
         "a token lies outside its alphabet",
@@ -65,7 +76,8 @@ def support(subject: Subject) -> Result:
     values = subject.sample_log_prob
     failing = ~np.isfinite(values) | (values > 1e-9)
     if not failing.any():
-        return holds(f"{subject.n} sequences lie on the support")
+        rare = share_of_rows(subject.n, "impossible sequences")
+        return holds(f"{subject.n} sequences lie on the support", rare)
     row = smallest(subject.sample, failing)
     return broken(
         f"{int(failing.sum())} of {subject.n} sampled sequences are impossible",
@@ -113,7 +125,29 @@ def row_independence(subject: Subject) -> Result:
     )
 
 
+def integer_types(subject: Subject) -> Result:
+    """``log_prob`` depends on the tokens, not on the integer type that holds them; a type may be refused."""
+    if not isinstance(subject.model, np.ndarray):
+        raise Unjudged("tokens are no numpy arrays, and have one type only")
+    x, wanted = subject.sample[:_TYPED], subject.sample_log_prob[:_TYPED]
+    kinds = [k for k in (np.uint8, np.int16, np.int32, np.int64) if x.min() >= 0 and x.max() <= np.iinfo(k).max]
+    for kind in kinds:
+        try:
+            values = array(subject.generator.log_prob(x.astype(kind)), "log_prob").astype(np.float64)
+        except TypeError:  # said aloud, so nobody is misled
+            continue
+        differs = ~same(values, wanted)
+        if differs.any():
+            row = smallest(x, differs)
+            return broken(
+                f"log_prob of {np.dtype(kind)} tokens is another",
+                counterexample=f"{show(x[row])} as {np.dtype(kind)} has log_prob {values[row]}",
+                expected=f"{wanted[row]}, as for {x.dtype}",
+            )
+    return holds(f"{len(x)} rows as {', '.join(np.dtype(k).name for k in kinds)} agree")
+
+
 def same(a: Float[np.ndarray, "n"], b: Float[np.ndarray, "n"]) -> Bool[np.ndarray, "n"]:
-    """Where two log-probabilities agree, up to rounding; -inf agrees with itself."""
+    """Where two log-probabilities agree, up to rounding; -inf agrees with itself and with nothing else."""
     with np.errstate(invalid="ignore"):  # -inf minus -inf; such entries are equal
-        return (a == b) | (np.abs(a - b) <= 1e-9 * (1.0 + np.abs(b)))
+        return (a == b) | (np.isfinite(b) & (np.abs(a - b) <= 1e-9 * (1.0 + np.abs(b))))
