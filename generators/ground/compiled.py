@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import inspect
+import os
 import sys
 from collections.abc import Callable, Sequence
 from functools import cache
@@ -32,18 +33,23 @@ def kernels_of(folder: Path, sources: Sequence[Path]) -> Callable[[Callable[...,
 
     Args:
         folder: beside the sources; ``NUMBA_CACHE_DIR`` takes its place where it is set.
-        sources: every file whose text a kernel may depend on.
+        sources: every file whose text a kernel may depend on; its own need not be among them.
     """
+    named = {path.resolve() for path in sources}
 
     @cache
-    def name() -> str:
+    def name(*others: Path) -> str:
         versions = f"{sys.version} numba {numba.__version__} llvmlite {llvmlite.__version__}".encode()
-        text = b"".join(path.read_bytes() for path in (_HERE, *sources))
+        text = b"".join(path.read_bytes() for path in (_HERE, *sources, *others))
         return f"kernels-{hashlib.sha256(versions + text).hexdigest()[:16]}"
 
     def kernel(function: Callable[..., Any]) -> Any:
-        compiled = numba.njit(nogil=True, error_model="numpy")(inspect.unwrap(function))
-        kept = cache_folder(name(), folder, numba.config.CACHE_DIR)  # type: ignore[attr-defined]
+        plain = inspect.unwrap(function)
+        compiled = numba.njit(nogil=True, error_model="numpy")(plain)
+        own = Path(plain.__code__.co_filename).resolve()
+        if own not in named and not os.access(own, os.R_OK):
+            return compiled  # typed into an interpreter, or not to be read: nothing tells one text from the next
+        kept = cache_folder(name(*{own} - named), folder, numba.config.CACHE_DIR)  # type: ignore[attr-defined]
         if kept is not None and not numba.config.DISABLE_JIT:  # type: ignore[attr-defined]
             keep_in(kept, compiled)
         return compiled
@@ -51,5 +57,8 @@ def kernels_of(folder: Path, sources: Sequence[Path]) -> Callable[[Callable[...,
     return kernel
 
 
-kernel = kernels_of(_FLOOR, sorted(path for room in ("sudoku", "zebra") for path in (_FLOOR / room).glob("*.py")))
-"""For the kernels of this floor, which stand in two rooms."""
+SOURCES = tuple(sorted(path for room in ("sudoku", "zebra") for path in (_FLOOR / room).glob("*.py")))
+"""The files of this floor's kernels, which stand in two rooms."""
+
+kernel = kernels_of(_FLOOR, SOURCES)
+"""For the kernels of these files and no others: one elsewhere that calls them has sources of its own besides."""

@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 from numba.core import config
 
 import lo_theory.compiled
-from generators.ground.compiled import kernels_of
+from generators.ground.compiled import SOURCES, kernels_of
 from generators.ground.kernel_cache import cache_folder
 
 CALLEE = "import numba\n\n@numba.njit\ndef factor():\n    return {}\n"
@@ -73,6 +74,13 @@ def test_without_the_callee_among_the_sources_old_code_is_served(answers):
     assert [answers(2, "[]"), answers(3, "[]")] == [20, 20]
 
 
+def test_an_edit_of_a_file_that_is_not_among_the_sources_reaches_its_kernels(answers, tmp_path):
+    assert answers(2, "[]") == 20
+    path = tmp_path / "caller.py"
+    path.write_text(path.read_text().replace("factor() * x", "factor() + x"))
+    assert answers(2, "[]") == 12
+
+
 def test_a_cache_folder_that_is_set_takes_its_place(tmp_path, monkeypatch):
     elsewhere = tmp_path / "elsewhere"
     monkeypatch.setattr(config, "CACHE_DIR", str(elsewhere))
@@ -86,16 +94,32 @@ def test_a_cache_folder_that_is_set_takes_its_place(tmp_path, monkeypatch):
     assert vars(config)["CACHE_DIR"] == str(elsewhere), "left as it was"
 
 
-def test_every_file_with_kernels_is_a_source_of_their_cache():
+@pytest.mark.parametrize(
+    ("name", "files"),
+    [("kernel", lo_theory.compiled._KERNEL_FILES), ("puzzle_kernel", lo_theory.compiled._PUZZLE_FILES)],
+)
+def test_every_file_with_kernels_is_a_source_of_their_cache(name, files):
     floor = Path(lo_theory.compiled.__file__).parent
     users = {
         path.relative_to(floor).with_suffix("").as_posix()
         for path in floor.rglob("*.py")
-        if "from lo_theory.compiled import kernel" in path.read_text(encoding="utf-8")
+        if f"from lo_theory.compiled import {name}\n" in path.read_text(encoding="utf-8")
     }
     assert users
-    assert users <= set(lo_theory.compiled._KERNEL_FILES)
-    assert all((floor / f"{name}.py").exists() for name in lo_theory.compiled._KERNEL_FILES)
+    assert users <= set(files)
+    assert all((floor / f"{file}.py").exists() for file in files)
+
+
+def test_a_decorator_of_kernels_is_used_where_its_sources_are():
+    root = Path(lo_theory.compiled.__file__).parents[1]
+    strangers = [
+        path.relative_to(root).as_posix()
+        for folder in ("generators", "lo_theory", "analysis")
+        for path in (root / folder).rglob("*.py")
+        if path not in SOURCES and re.search(r"compiled import (\(\s*)?kernel\b", path.read_text(encoding="utf-8"))
+    ]
+    floor = "from lo_theory.compiled import kernel"
+    assert [name for name in strangers if floor not in (root / name).read_text(encoding="utf-8")] == []
 
 
 def kept(tmp_path, monkeypatch):
@@ -186,14 +210,15 @@ def test_without_any_folder_it_is_said_once_and_compiled_all_the_same(tmp_path, 
 @pytest.mark.skipif(not hasattr(os, "getuid") or os.getuid() != 0, reason="needs root to become another user")
 @pytest.mark.parametrize("home", ["/", "/nowhere", ""])
 def test_another_user_without_a_home_and_with_a_read_only_installation_computes(tmp_path, home):
-    """The interpreter is loaded first: its own files may lie where nobody else can read them."""
+    """The interpreter is loaded first: its own files may lie where nobody else can read them; the kernel's may not."""
     program = (
         "import os, numba, numpy as np\n"
         "from pathlib import Path\n"
         "from generators.ground.compiled import kernels_of\n"
         "numba.njit(lambda x: x + 1)(np.float64(1))\n"
         "os.setgid(65534); os.setuid(65534)\n"
-        "def double(x):\n    return 2 * x\n"
+        f"code = compile('def double(x): return 2 * x', '/etc/passwd', 'exec')\n"
+        "exec(code)\n"
         f"print(kernels_of(Path({str(tmp_path)!r}), [])(double)(np.float64(4)))"
     )
     environment = {**os.environ, "PYTHONPATH": str(Path(lo_theory.compiled.__file__).parents[1]), "HOME": home}
