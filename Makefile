@@ -11,17 +11,24 @@ export OMP_NUM_THREADS ?= 1
 export OMP_WAIT_POLICY ?= passive
 export PYTHONHASHSEED ?= 0
 
-.PHONY: reproduce test tests lint format types wheel docs bench explore soak shuffle test-lowest test-newest clean
+.PHONY: reproduce test tests streams rest lint format types wheel docs bench explore soak shuffle test-lowest test-newest clean
 
 reproduce: $(INSTALLED)  ## the main job: hardness figures of real runs and their report, in runs/hardness-smoke
 	$(BIN)/lo-theory reproduce hardness --scale smoke
 
 test: $(INSTALLED)  ## everything that CI runs
-	$(MAKE) --no-print-directory -j2 --output-sync lint types wheel
-	$(MAKE) --no-print-directory tests
+	$(MAKE) --no-print-directory -j2 --output-sync types streams wheel lint
+	$(MAKE) --no-print-directory rest
 
-tests: $(INSTALLED)  ## the tests alone, side by side on all processors
-	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -p no:randomly
+tests: $(INSTALLED)  ## the tests alone
+	$(MAKE) --no-print-directory streams
+	$(MAKE) --no-print-directory rest
+
+streams: $(INSTALLED)  ## the promised streams; their test compiles most kernels, once and not in every process
+	$(BIN)/python -m pytest -p no:randomly tests/streams
+
+rest: $(INSTALLED)  ## all other tests, side by side on all processors
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -p no:randomly --ignore tests/streams
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .
