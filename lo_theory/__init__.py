@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from lo_theory.learning.patches import PromptPatches
     from lo_theory.learning.prompted import AnswerObjective, ContinuationObjective, DeepSupervision
     from lo_theory.learning.source import FixedRows, FreshRows
+    from lo_theory.learning.stored_rows import StoredRows
+    from lo_theory.learning.token_dataset import ShuffledSampler, TokenDataset
     from lo_theory.learning.training import TrainConfig, TrainingDiverged, train
     from lo_theory.likelihood import chain_nll, entropy_gap, exact_nelbo, monte_carlo_nelbo
     from lo_theory.phases.belief_posterior import BeliefPropagationPosterior
@@ -91,8 +93,11 @@ _HOME = {
     "ParityPosterior": "posteriors.parities",
     "PosteriorDenoiser": "denoisers.oracle",
     "PromptPatches": "learning.patches",
+    "ShuffledSampler": "learning.token_dataset",
     "Slabs": "phases.slab_evolution",
+    "StoredRows": "learning.stored_rows",
     "TabulatedDenoiser": "denoisers.tabulated",
+    "TokenDataset": "learning.token_dataset",
     "TrainConfig": "learning.training",
     "TrainingDiverged": "learning.training",
     "Transformer": "learning.network",
@@ -158,8 +163,11 @@ __all__ = [
     "ParityPosterior",
     "PosteriorDenoiser",
     "PromptPatches",
+    "ShuffledSampler",
     "Slabs",
+    "StoredRows",
     "TabulatedDenoiser",
+    "TokenDataset",
     "TrainConfig",
     "TrainingDiverged",
     "Transformer",

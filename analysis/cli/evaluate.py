@@ -10,17 +10,22 @@ from pathlib import Path
 class Evaluate:
     """Likelihood gap, agreement of generated sequences and, for a masked model, task error against the exact posterior.
 
-    "lo-theory evaluate sudoku" judges answers to your own puzzles instead.
+    "lo-theory evaluate sudoku" and "evaluate zebra" judge answers to your own puzzles instead.
 
     Attributes:
         model: directory that ``lo-theory train`` wrote.
-        rows: test sequences, and generated ones.
-        sample_seed: names the test rows; keep it apart from the training's.
+        rows: test sequences, and generated ones; 1024 if not given, or all of --data if it has fewer.
+        data: a written dataset whose first rows are the test; it must be of the model's distribution.
+        split: which split of it; "test" if it has splits.
+        sample_seed: names the test rows, unless --data has them, and all other draws; keep it apart from the
+            training's.
         out: CSV file of all numbers; only a summary is printed if not given.
     """
 
     model: Path
-    rows: int = 1024
+    rows: int | None = None
+    data: Path | None = None
+    split: str | None = None
     sample_seed: int = 2
     out: Path | None = None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,11 +10,13 @@ import numpy as np
 from analysis.cli.distribution_file import DISTRIBUTION_NAME, save_distribution
 from analysis.cli.numbers import require_at_least
 from analysis.cli.workspace import tell_unchecked, usable_device
+from analysis.cli.written_rows import written_rows
 from generators.distribution import LODistribution
 from generators.ground.ownership import owned_directory
 from lo_theory.learning.objective import AutoregressiveObjective, MaskedObjective, Objective, likelihood, per_mask
 from lo_theory.learning.recipe import build_network
 from lo_theory.learning.source import FixedRows, FreshRows, RowSource
+from lo_theory.learning.stored_rows import StoredRows
 from lo_theory.learning.training import TrainConfig, check_fit, train
 from lo_theory.orders import named_order
 
@@ -25,8 +28,8 @@ def train_model(asked: Train) -> None:
     """Train, and say where the checkpoint is."""
     require_at_least(1, steps=asked.steps, batch_size=asked.batch_size, train_rows=asked.train_rows)
     require_at_least(0, order_seed=asked.order_seed, sample_seed=asked.sample_seed, seed=asked.seed)
-    distribution = asked.distribution.build()
-    objective, source = _objective(asked, distribution), _source(asked, distribution)
+    distribution, source = _distribution_and_source(asked)
+    objective = _objective(asked, distribution)
     network = build_network(asked.network, objective, source, seed=asked.seed, device=usable_device(asked.device))
     training = TrainConfig(
         steps=asked.steps, learning_rate=asked.learning_rate, seed=asked.seed, optimizer=asked.optimizer
@@ -58,6 +61,37 @@ def _objective(asked: Train, distribution: LODistribution) -> Objective:
         return MaskedObjective({"per-mask": per_mask, "likelihood": likelihood}[asked.loss])
     natural = np.concatenate([distribution.latent_positions, distribution.observation_positions])
     return AutoregressiveObjective(named_order(asked.learner, natural, np.random.default_rng(asked.order_seed)))
+
+
+def _distribution_and_source(asked: Train) -> tuple[LODistribution, RowSource]:
+    named = asked.distribution.build()
+    if asked.data is not None:
+        return _written(asked, asked.data, named)
+    if named is None:
+        raise ValueError(
+            "what is to be learned? Name a distribution, such as nae-sat, or a written dataset with --data."
+        )
+    if asked.split is not None:
+        raise ValueError(f"--split {asked.split} is one of a written dataset; name that with --data.")
+    return named, _source(asked, named)
+
+
+def _written(asked: Train, data: Path, named: LODistribution | None) -> tuple[LODistribution, RowSource]:
+    """Refuse what else would say which rows are meant."""
+    if asked.train_rows is not None:
+        raise ValueError(f"--train-rows {asked.train_rows} draws rows, and --data has some; give one of the two.")
+    dataset = written_rows(data, asked.split, usual="train")
+    if named is not None and named.fingerprint != dataset.fingerprint:
+        raise ValueError(
+            f"{dataset.directory} holds rows of distribution {dataset.fingerprint}, not of the one that was named, "
+            f"{named.fingerprint}; leave it out: --data has its own."
+        )
+    if asked.sample_seed not in (type(asked).sample_seed, dataset.sample_seed):
+        raise ValueError(
+            f"{dataset.directory} holds the rows of --sample-seed {dataset.sample_seed}, not {asked.sample_seed}; "
+            "leave --sample-seed out."
+        )
+    return dataset.distribution, StoredRows(dataset, asked.batch_size, asked.seed)
 
 
 def _source(asked: Train, distribution: LODistribution) -> RowSource:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -28,12 +30,14 @@ class TrainedModel:
         order: of an autoregressive model; None for a masked one.
         checked: whether the checkpoint has a digest over all of itself, and by its fingerprint over the distribution;
             one of before has none.
+        source: where its training rows came from, as the checkpoint records it.
     """
 
     denoiser: Denoiser
     distribution: LODistribution
     order: np.ndarray | None
     checked: bool = True
+    source: Mapping[str, Any] = field(default_factory=dict)
 
 
 def usable_device(name: str) -> torch.device:
@@ -69,13 +73,13 @@ def load_model(directory: Path) -> TrainedModel:
     network = network_in(path, checkpoint)
     try:
         if not network.config.causal:
-            return TrainedModel(MaskedDenoiser(network), distribution, None, checkpoint.checked)
+            return TrainedModel(MaskedDenoiser(network), distribution, None, checkpoint.checked, checkpoint.source)
         objective = read_form(checkpoint.objective, AutoregressiveForm, what="the objective of an autoregressive model")
         order = np.array(objective.order, dtype=np.int64)
         denoiser = CausalDenoiser(network, order, remembers=True)
     except ValueError as error:
         raise ValueError(f"{path}: {error} The file contradicts itself; train again.") from error
-    return TrainedModel(denoiser, distribution, order, checkpoint.checked)
+    return TrainedModel(denoiser, distribution, order, checkpoint.checked, checkpoint.source)
 
 
 def tell_unchecked(path: Path, checked: bool) -> None:

@@ -111,6 +111,17 @@ class FixedForm(Form, frozen=True):
     batch_size: Positive
 
 
+class StoredForm(Form, frozen=True):
+    """:class:`~lo_theory.learning.stored_rows.StoredRows`."""
+
+    source: str
+    fingerprint: Hex16
+    sample_seed: Unbounded
+    digest: Hex16
+    shuffle_seed: Unbounded
+    batch_size: Positive
+
+
 class CheckpointForm(Form, frozen=True):
     """The description; ``log`` since format 2, see :mod:`lo_theory.learning.log`."""
 
@@ -132,7 +143,7 @@ class CheckpointForm(Form, frozen=True):
 _OBJECTIVES = {
     "masked": MaskedForm, "autoregressive": AutoregressiveForm, "answer": AnswerForm, "continuation": AnswerForm,
 }  # fmt: skip
-_SOURCES = {"fresh": FreshForm, "fixed": FixedForm}
+_SOURCES = {"fresh": FreshForm, "fixed": FixedForm, "stored": StoredForm}
 
 
 def check_description(form: Mapping[str, Any]) -> None:

@@ -252,10 +252,13 @@ def test_planted_slabs(seen, shown):
         ("npy", "position", ["10b975edf566", "cea52a4f02a8", "195bb850595b"]),
         ("npy", "order", ["4c6f84690d78", "b0a9259808eb", "83188248adba"]),
         ("jsonl", "position", ["61f08c76a2b4", "036c9f3b49e5", "115631492b6a"]),
+        ("jsonl", "apart", ["d13ef817a803", "fcdfd6734beb", "8de1502c295d"]),
+        ("packed", "position", ["47d7f589fc62", "bc4cd6fdcec4", "348e834d1d4b"]),
+        ("packed", "order", ["3e5955655cc0", "3fefb86c39f7", "9e43e6585701"]),
     ],
 )
 def test_files_of_a_dataset(tmp_path, format, columns, shards):
-    """SHA-256 of every file, byte for byte."""
+    """SHA-256 of every file, which is one block, byte for byte."""
     permuted = nae_sat(5, 3, structure_seed=0, order=ORDER)
     made = write_dataset(permuted, tmp_path, rows=20, sample_seed=1, shard_rows=8, format=format, columns=columns)
-    assert [shard["sha256"][:12] for shard in made.manifest["shards"]] == shards
+    assert [shard["blocks"][0][:12] for shard in made.manifest["shards"]] == shards

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from generators import nae_sat
+from generators.ground.shuffle import shuffled
 from lo_theory.learning.coordinates import GridCoordinates
 from lo_theory.learning.masking import answer_masks, count_masks, subsets_of_size, time_masks
 from lo_theory.learning.network import NetworkConfig, Transformer
@@ -54,6 +55,22 @@ ROWS: dict[str, tuple[RowSource, int, str]] = {
 def test_rows_of_a_step(seen, name):
     source, step, golden = ROWS[name]
     assert seen(source.batch(step)) == golden
+
+
+ORDERS: dict[str, tuple[tuple[int, int, int, int, int], str]] = {
+    "of few rows": ((50, 0, 0, 0, 50), "33,34,26,41,20,49,9 #14fd1831"),
+    "of few rows, a later epoch": ((50, 0, 1, 0, 50), "35,2,10,20,25,31,9,6 #5bc76f7f"),
+    "of 5,000 rows": ((5000, 0, 0, 0, 5000), "3113,3147,3341,3580 #ac179b50"),
+    "of 5,000 rows, another seed": ((5000, 1, 0, 0, 5000), "1807,1640,1843,4186 #f36c1717"),
+    "of 10^8 rows, far in": ((10**8, 2**70, 3, 99_999_000, 10**8), "49588345,18278544,23 #c83beb85"),
+}
+
+
+@pytest.mark.parametrize("name", ORDERS)
+def test_orders_of_written_rows(seen, name):
+    """Of ``StoredRows`` and ``ShuffledSampler``; whole numbers alone."""
+    arguments, golden = ORDERS[name]
+    assert seen(shuffled(*arguments)) == golden
 
 
 SPREAD = partial(count_masks, stratified=True)
