@@ -21,6 +21,7 @@ from typing import cast
 
 import numpy as np
 
+from generators.datasets.formats import FileFormat
 from generators.datasets.writing import write_dataset
 from generators.distribution import LODistribution
 from generators.families import local_hash, nae_sat, random_logic, random_slabs, whole_hash
@@ -119,19 +120,33 @@ def with_numpy_alone(distribution: LODistribution) -> Callable[[int], None]:
 
 
 def to_disk(distribution: LODistribution, directory: Path) -> dict[str, float]:
-    """Bytes per second of processor time: rows to files with digests and manifest, and the digests by themselves."""
-    rows, seconds = 2**17, []
-    for repetition in range(5):
-        start = time.process_time()
-        write_dataset(distribution, directory / str(repetition), rows=rows, sample_seed=repetition)
-        seconds.append(time.process_time() - start)
+    """Bytes of rows per second of processor time, all measured in turn: rows to files, and parts of that by themselves.
+
+    A row counts L bytes in every format.
+    """
+    rows = 2**17
     content = distribution.rows(0, 0, rows).tobytes()
-    start = time.process_time()
-    hashlib.sha256(content)
-    return {
-        "SHA-256 alone": len(content) / (time.process_time() - start),
-        "rows to disk with digests": len(content) / statistics.median(seconds),
+
+    def write(file_format: FileFormat) -> Callable[[int], object]:
+        return lambda i: write_dataset(
+            distribution, directory / f"{file_format}-{i}", rows=rows, sample_seed=i, format=file_format
+        )
+
+    parts: dict[str, Callable[[int], object]] = {
+        "SHA-256 alone": lambda _: hashlib.sha256(content),
+        "rows drawn": lambda i: distribution.rows(i, 0, rows),
+        "rows to disk with digests, npy": write("npy"),
+        "rows to disk with digests, packed": write("packed"),
+        "rows to disk with digests, parquet": write("parquet"),
     }
+    seconds: dict[str, list[float]] = {name: [] for name in parts}
+    for repetition in range(-1, 7):  # the first loads and compiles
+        for name, part in parts.items():
+            start = time.process_time()
+            part(repetition + 1)
+            if repetition >= 0:
+                seconds[name].append(time.process_time() - start)
+    return {name: len(content) / statistics.median(found) for name, found in seconds.items()}
 
 
 def main() -> None:
@@ -184,8 +199,10 @@ def main() -> None:
     )
     with tempfile.TemporaryDirectory() as folder:
         rates = to_disk(nae, Path(folder))
+    print(f"NAE {sizes} to disk, {'GB/s of one processor, L bytes a row':<24}")
     for name, rate in rates.items():
-        print(f"  {name:<44}{rate / 1e9:>9.2f} GB/s")
+        print(f"  {name:<44}{rate / 1e9:>9.2f} GB/s{rate / rates['SHA-256 alone']:>8.2f}")
+    print()
     print(
         f"NAE: {ours / plain:.1f} times the gather; goal {GOAL:.0f}: {'reached' if ours >= GOAL * plain else 'MISSED'}"
     )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from generators.datasets.dataset import Dataset, read_dataset
+    from generators.datasets.splits import write_splits
     from generators.datasets.writing import write_dataset
     from generators.distribution import LODistribution
     from generators.families import (
@@ -63,6 +64,7 @@ _HOME = {
     "split_given": "prompted",
     "whole_hash": "families",
     "write_dataset": "datasets.writing",
+    "write_splits": "datasets.splits",
 }
 
 __all__ = [
@@ -94,6 +96,7 @@ __all__ = [
     "split_given",
     "whole_hash",
     "write_dataset",
+    "write_splits",
 ]
 
 

@@ -1,10 +1,10 @@
-"""The decorator of this floor's compiled kernels, which depend on no text but that of the files named here."""
+"""The decorators of this floor's compiled kernels, which depend on no text but that of the files named here."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from generators.ground.compiled import kernels_of
+from generators.ground.compiled import SOURCES, kernels_of
 
 _KERNEL_FILES = (
     "phases/message_passing",
@@ -20,6 +20,9 @@ _KERNEL_FILES = (
     "attacks/noisy_parity",
     "phases/population_kernel",
 )
+_PUZZLE_FILES = ("puzzles/candidates", "puzzles/completions")
 _HERE = Path(__file__).parent
 
 kernel = kernels_of(_HERE, [_HERE / f"{name}.py" for name in _KERNEL_FILES])
+puzzle_kernel = kernels_of(_HERE / "puzzles", [*SOURCES, *(_HERE / f"{name}.py" for name in _PUZZLE_FILES)])
+"""For kernels that call the solvers of the floor below: their cache follows the text of those as well."""

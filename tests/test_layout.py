@@ -17,7 +17,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 FLOORS = ("generators", "lo_theory", "analysis")
 PLOTTING = {"matplotlib", "seaborn"}
-OPTIONAL = {"transformers", "tokenizers", "datasets", "dask", "distributed"}
+OPTIONAL = {"transformers", "tokenizers", "datasets", "dask", "distributed", "pyarrow", "duckdb"}
 LONGEST_FILE, MEDIAN_FILE, LONGEST_FUNCTION = 360, 150, 60
 
 _THEORY = ("agreement", "compiled", "estimate", "likelihood", "orders", "schedules")

@@ -1,1 +1,1 @@
-"""The command line: ``lo-theory generate | train | evaluate | sample | reproduce | merge``."""
+"""The command line: ``lo-theory generate | dataset | train | evaluate | sample | reproduce | merge``."""

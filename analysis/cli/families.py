@@ -213,7 +213,7 @@ class RandomSlabs:
 
 @dataclass(frozen=True, kw_only=True)
 class FromFile:
-    """A distribution from its JSON form, such as the one beside a checkpoint.
+    """A distribution from its JSON form, such as the one beside a checkpoint, or from the manifest of a dataset.
 
     Attributes:
         path: the file.

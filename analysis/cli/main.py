@@ -1,4 +1,4 @@
-"""The commands ``lo-theory generate | train | evaluate | sample | reproduce | merge``, ``evaluate | sample sudoku``."""
+"""The commands ``lo-theory generate | dataset | train | evaluate | sample | reproduce | merge``, and for puzzles."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import tyro
 
 import lo_theory
+from analysis.cli.dataset import Dataset
 from analysis.cli.evaluate import Evaluate
 from analysis.cli.generate import Generate
 from analysis.cli.merge import Merge
@@ -26,7 +27,7 @@ from analysis.cli.zebra.evaluate import EvaluateZebra
 from analysis.cli.zebra.generate import GenerateZebra
 
 Command = Annotated[
-    Generate | Train | Evaluate | Sample | Reproduce | Merge,
+    Generate | Dataset | Train | Evaluate | Sample | Reproduce | Merge,
     tyro.conf.OmitSubcommandPrefixes,
     tyro.conf.OmitArgPrefixes,
 ]

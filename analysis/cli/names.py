@@ -18,4 +18,8 @@ PuzzleRule = Literal[
 
 Reasoner = Literal["candidates", "singles", "strategies", "exact", "network"]
 
+ZebraReasoner = Literal["clues", "strategies", "exact", "network"]
+
+PuzzleFormat = Literal["jsonl", "parquet"]
+
 Digits = Literal["1-4", "0-3", "1-6", "0-5", "1-9", "0-8", "1-g", "0-f"]

@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
+import tyro
+
 _HELP = ("--help", "-h")
 
 
@@ -38,7 +40,8 @@ def advice(
 
     Args:
         words: the command line.
-        command: a union of frozen dataclasses, as given to tyro; a field annotated ``Annotated`` has no option name.
+        command: a union of frozen dataclasses, as given to tyro; a field annotated ``Annotated`` has no option name,
+            unless it may be given several times.
         beyond: words that make another command of one of these if they come right after it, and the dataclasses behind
             those. Where they do, ``command`` is not the one that was meant; so here they stand in a wrong place.
     """
@@ -89,12 +92,22 @@ def menu_of(hint: Any) -> Menu:
             part = menu_of(below)
             options |= part.options
             commands |= part.commands
-        elif typing.get_origin(below) is typing.Annotated:
+        elif typing.get_origin(below) is typing.Annotated and not _is_repeated(below):
             values += _choices(below)
         else:
+            below = _once(below) if _is_repeated(below) else below
             dashed = name.replace("_", "-")
             options |= {f"--{dashed}": below} | ({f"--no-{dashed}": below} if below is bool else {})
     return Menu(options, commands, tuple(values))
+
+
+def _once(hint: Any) -> Any:
+    """What one mention takes of an option that may be given several times."""
+    return typing.get_args(typing.get_args(hint)[0])[0]
+
+
+def _is_repeated(hint: Any) -> bool:
+    return tyro.conf.UseAppendAction in getattr(hint, "__metadata__", ())
 
 
 def kebab(name: str) -> str:

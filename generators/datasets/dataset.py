@@ -12,12 +12,20 @@ import numpy as np
 from jaxtyping import Integer
 
 from generators.datasets.formats import Layout
-from generators.datasets.manifest import EDITED, MANIFEST, read_manifest
+from generators.datasets.indexing import row_numbers
+from generators.datasets.manifest import EDITED, MANIFEST, check_format, read_manifest
 from generators.datasets.shards import Shards
+from generators.datasets.splits_file import SPLITS, read_splits
 from generators.distribution import LODistribution
 
 
-def read_dataset(directory: str | Path, *, distribution: LODistribution | None = None, verify: bool = False) -> Dataset:
+def read_dataset(
+    directory: str | Path,
+    *,
+    distribution: LODistribution | None = None,
+    verify: bool = False,
+    split: str | None = None,
+) -> Dataset:
     """Open a dataset that :func:`~generators.datasets.writing.write_dataset` has finished.
 
     Arrays are mapped into memory, not read. What is read later is checked against its digest when it is first touched,
@@ -26,49 +34,81 @@ def read_dataset(directory: str | Path, *, distribution: LODistribution | None =
     Args:
         distribution: the one that the rows must come from, if the caller has one.
         verify: check every shard now, which reads all of them.
+        split: which one, of a directory with splits, such as "test".
     Raises:
         FileNotFoundError: no manifest (the writing was interrupted), or a shard is gone.
         ValueError: a manifest that is damaged, of another format or with other fields, a fingerprint that does not
-            belong to the distribution, a truncated or changed shard.
+            belong to the distribution, a truncated or changed shard; a directory with splits and none named, or one
+            that it has not.
     Warns:
         UserWarning: the manifest is of the format of before, without a digest, so that its own fields are unchecked.
+    """
+    dataset = opened(directory if split is None else _split(Path(directory), split))
+    if distribution is not None and distribution.fingerprint != dataset.fingerprint:
+        raise ValueError(
+            f"{directory} holds rows of distribution {dataset.fingerprint}, but {distribution.fingerprint} was asked "
+            "for: another structure_seed or size? Write a dataset for it into another directory."
+        )
+    if not dataset.sealed:
+        warnings.warn(
+            f"{dataset.directory / MANIFEST} is in {dataset.manifest['format']}, which has no digest of its own: what "
+            "it says is unchecked. Write the dataset again with the same arguments to seal it.",
+            stacklevel=2,
+        )
+    for number in range(len(dataset.manifest["shards"])):
+        dataset.shard(number) if verify else dataset._shards.stat(number)
+    return dataset
+
+
+def opened(directory: str | Path) -> Dataset:
+    """A dataset whose manifest was read and checked, and none of its shards looked at.
+
+    Raises:
+        FileNotFoundError: no manifest.
+        ValueError: as :func:`read_dataset`, for the manifest.
     """
     directory = Path(directory)
     path = directory / MANIFEST
     if not path.exists():
+        if (directory / SPLITS).exists():
+            names = ", ".join(repr(name) for name in read_splits(directory))
+            raise ValueError(
+                f"{directory} has the splits {names}; say which one, such as split={names.split(', ')[0]}."
+            )
         raise FileNotFoundError(
             f"{directory} has no {MANIFEST}: there is no dataset, or its writing was interrupted. "
             "Write it again with the same arguments to complete it."
         )
     manifest, sealed = read_manifest(path)
-    found = LODistribution.from_json(manifest["distribution"])
+    try:
+        found = LODistribution.from_json(manifest["distribution"])
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{path} holds no distribution: {error}") from error
     for name in ("fingerprint", "mask_id", "pad_id"):
         if (true := getattr(found, name)) != manifest[name]:
             raise ValueError(
                 f"{path} says {name} {manifest[name]!r}, but the distribution in it has {true!r}. {EDITED}"
             )
-    if distribution is not None and distribution.fingerprint != found.fingerprint:
-        raise ValueError(
-            f"{directory} holds rows of distribution {found.fingerprint}, but {distribution.fingerprint} was asked "
-            "for: another structure_seed or size? Write a dataset for it into another directory."
-        )
-    if not sealed:
-        warnings.warn(
-            f"{path} is in {manifest['format']}, which has no digest of its own: what it says is unchecked. "
-            "Write the dataset again with the same arguments to seal it.",
-            stacklevel=2,
-        )
-    dataset = Dataset(directory, found, manifest, sealed)
-    for number in range(len(manifest["shards"])):
-        dataset.shard(number) if verify else dataset._shards.stat(number)
-    return dataset
+    check_format(found, manifest["file_format"], manifest["columns"])
+    return Dataset(directory, found, manifest, sealed)
+
+
+def _split(directory: Path, name: str) -> Path:
+    """The folder of a split that the directory lists."""
+    if not (directory / SPLITS).exists() and (directory / MANIFEST).exists():
+        raise ValueError(f"{directory} is a dataset without splits; leave out split={name!r}.")
+    splits = read_splits(directory)
+    if name not in splits:
+        raise ValueError(f"{directory} has no split {name!r}; it has {', '.join(map(repr, splits))}.")
+    return directory / name
 
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
     """A dataset on disk, opened by :func:`read_dataset`. ``len`` is its number of rows, ``dataset[i]`` row i (L,).
 
-    What is read is checked once: a file that changes afterwards, by its size or its time, is checked again.
+    What is read is checked once: a file that changes afterwards, by its size or its time, is checked again; where rows
+    are picked by lists of numbers, within a tenth of a second.
 
     Attributes:
         sealed: whether a digest covers the manifest; False for files of before, whose fields are then unchecked.
@@ -99,12 +139,33 @@ class Dataset:
         """Number of rows."""
         return self.manifest["rows"]
 
-    def __getitem__(self, index: int) -> Integer[np.ndarray, "L"]:
-        """Row ``index``, negative from the end. In JSON lines and Parquet this parses a shard, unless it is the last read."""
-        at = index + len(self) if index < 0 else index
-        if not 0 <= at < len(self):
-            raise IndexError(f"row {index} of a dataset of {len(self)} rows.")
-        return self.rows(at, at + 1)[0]
+    def __getitem__(self, index: Any) -> Integer[np.ndarray, "*rows L"]:
+        """Rows by number as NumPy picks them: a copy, in the order of ``index``.
+
+        Args:
+            index: an integer for one row (L,); a slice, integers in a list or array, or a mask of all rows for an array
+                of the shape of the index and L. Negative numbers count from the end.
+        Raises:
+            IndexError: a number outside the dataset, or another kind of index.
+            FileNotFoundError, ValueError: as :meth:`rows`.
+        Cost: of npy and packed files only blocks are read. JSON lines and Parquet are parsed by shards, of which the
+            last one is kept: rows at random places of many such shards are slow.
+        """
+        if isinstance(index, int | np.integer) and not isinstance(index, bool):
+            at = int(index) + len(self) if index < 0 else int(index)
+            if not 0 <= at < len(self):
+                raise IndexError(f"row {index} of a dataset of {len(self)} rows.")
+            number, within = divmod(at, self.manifest["shard_rows"])
+            return self._shards.rows(number, within, within + 1)[0].astype(self._dtype)
+        if isinstance(index, slice) and index.step in (None, 1):
+            start, stop, _ = index.indices(len(self))
+            return self.rows(start, max(start, stop))
+        numbers = row_numbers(index, len(self))
+        return self._shards.gather(numbers.ravel()).reshape(*numbers.shape, self.distribution.length)
+
+    @property
+    def _dtype(self) -> np.dtype[Any]:
+        return np.min_scalar_type(self.distribution.pad_id)
 
     def shard(self, number: int) -> Integer[np.ndarray, "n L"]:
         """The rows of one shard, all checked: a read-only map of an npy file, else the unpacked or parsed rows.
@@ -125,7 +186,7 @@ class Dataset:
         if not 0 <= start <= stop <= len(self):
             raise ValueError(f"rows start..stop must satisfy 0 <= start <= stop <= {len(self)}; got {start}..{stop}.")
         size = self.manifest["shard_rows"]
-        out = np.empty((stop - start, self.distribution.length), dtype=np.min_scalar_type(self.distribution.pad_id))
+        out = np.empty((stop - start, self.distribution.length), dtype=self._dtype)
         for number in range(start // size, -(-stop // size)):
             low, high = max(start, number * size), min(stop, (number + 1) * size)
             out[low - start : high - start] = self._shards.rows(number, low - number * size, high - number * size)
@@ -139,7 +200,7 @@ class Dataset:
         """
         if batch_rows < 1:
             raise ValueError(f"batch_rows must be at least 1; got {batch_rows}.")
-        held = np.empty((0, self.distribution.length), dtype=np.min_scalar_type(self.distribution.pad_id))
+        held = np.empty((0, self.distribution.length), dtype=self._dtype)
         for number in range(len(self.manifest["shards"])):
             held = np.concatenate([held, self.shard(number)], dtype=held.dtype, casting="same_kind")
             whole = len(held) - len(held) % batch_rows

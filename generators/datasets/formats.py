@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -23,6 +23,8 @@ Columns = Literal["position", "order", "apart"]
 MAPPED: tuple[FileFormat, ...] = ("npy", "packed")
 """Formats that are mapped into memory, so that a row costs the reading of a block; the others are parsed by shards."""
 SUFFIXES: dict[FileFormat, str] = {"npy": "npy", "packed": "packed.npy", "jsonl": "jsonl", "parquet": "parquet"}
+
+_PIECE = 4096  # rows of an array that are drawn, hashed and written before the next ones
 
 _Tokens = list[Annotated[int, msgspec.Meta(ge=0)]]
 
@@ -73,11 +75,11 @@ class Layout:
     @property
     def bits(self) -> float:
         """What a token takes on disk at least, roughly: Parquet stores a few values in as few bits."""
-        if self.file_format == "jsonl":
-            return 16  # a digit and a comma
-        if self.file_format == "npy":
-            return 8 * self.dtype.itemsize
-        return 8 * -(-self.length // 8) / self.length if self.file_format == "packed" else (self.vocabulary - 1).bit_length()
+        if self.file_format == "packed":
+            return 8 * -(-self.length // 8) / self.length
+        digit_and_comma, array = 16.0, 8.0 * self.dtype.itemsize
+        few = float((self.vocabulary - 1).bit_length())
+        return {"npy": array, "jsonl": digit_and_comma, "parquet": few}[self.file_format]
 
     def arranged(self, rows: Integer[np.ndarray, "n L"]) -> Integer[np.ndarray, "n L"]:
         """Rows as the files hold them: latents first unless ``columns`` is "position"."""
@@ -99,27 +101,53 @@ class Layout:
         return {name: part for name, part in parts.items() if part.start < part.stop or self.file_format == "jsonl"}
 
 
-def encoded(source: Source, start: int, stop: int, layout: Layout) -> list[memoryview]:
-    """The file of rows ``start..stop-1``, in pieces; what is packed already is never unpacked.
+@dataclass(frozen=True, eq=False)
+class Encoded:
+    """The file of some rows.
+
+    Attributes:
+        n_bytes: its size.
+        pieces: its bytes, drawn anew at every call.
+    """
+
+    n_bytes: int
+    pieces: Callable[[], Iterable[memoryview]]
+
+
+def encoded(source: Source, start: int, stop: int, layout: Layout) -> Encoded:
+    """The file of rows ``start..stop-1``. Arrays are drawn piece by piece, and what is drawn packed is never unpacked.
 
     Raises:
         ValueError: Parquet without pyarrow.
     """
-    if layout.file_format == "packed":
-        if layout.columns == "position":
-            return _npy(source.packed(start, stop))
-        return _npy(np.packbits(layout.arranged(source.rows(start, stop)), axis=1))
+    if layout.file_format in MAPPED:
+        return _npy(source, start, stop, layout)
     rows = layout.arranged(source.rows(start, stop))
-    if layout.file_format == "npy":
-        return _npy(rows)
-    return [memoryview(_parquet(rows, layout) if layout.file_format == "parquet" else _jsonl(rows, layout))]
+    content = memoryview(_parquet(rows, layout) if layout.file_format == "parquet" else _jsonl(rows, layout))
+    return Encoded(len(content), lambda: [content])
 
 
-def _npy(rows: np.ndarray) -> list[memoryview]:
-    """Header and numbers, which lie where they were drawn; numpy's own writer makes three copies."""
-    rows, header = np.ascontiguousarray(rows), io.BytesIO()
-    np.lib.format.write_array_header_1_0(header, np.lib.format.header_data_from_array_1_0(rows))
-    return [header.getbuffer(), rows.data.cast("B")]
+def _npy(source: Source, start: int, stop: int, layout: Layout) -> Encoded:
+    packed = layout.file_format == "packed"
+    width, dtype = (-(-layout.length // 8), np.dtype(np.uint8)) if packed else (layout.length, layout.dtype)
+    form, header = np.lib.format, io.BytesIO()
+    described = {"descr": form.dtype_to_descr(dtype), "fortran_order": False, "shape": (stop - start, width)}
+    form.write_array_header_1_0(header, described)
+
+    def pieces() -> Iterator[memoryview]:
+        yield header.getbuffer()
+        for low in range(start, stop, _PIECE):
+            rows = _array(source, low, min(low + _PIECE, stop), layout)
+            yield np.ascontiguousarray(rows).data.cast("B")
+
+    return Encoded(len(header.getbuffer()) + (stop - start) * width * dtype.itemsize, pieces)
+
+
+def _array(source: Source, start: int, stop: int, layout: Layout) -> np.ndarray:
+    if layout.file_format == "packed" and layout.columns == "position":
+        return source.packed(start, stop)
+    rows = layout.arranged(source.rows(start, stop))
+    return np.packbits(rows, axis=1) if layout.file_format == "packed" else rows
 
 
 def _jsonl(rows: Integer[np.ndarray, "n L"], layout: Layout) -> bytes:
@@ -136,7 +164,7 @@ def _parquet(rows: Integer[np.ndarray, "n L"], layout: Layout) -> bytes:
         values = np.ascontiguousarray(rows[:, part], dtype=layout.dtype)
         columns[name] = arrow.FixedSizeListArray.from_arrays(arrow.array(values.reshape(-1)), values.shape[1])
     file = io.BytesIO()
-    parquet.write_table(arrow.table(columns), file, compression="snappy", row_group_size=len(rows))
+    parquet.write_table(arrow.table(columns), file, row_group_size=len(rows), write_statistics=False)
     return file.getvalue()
 
 

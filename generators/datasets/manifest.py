@@ -26,7 +26,7 @@ MAX_SHARDS = 10**6
 """Files of one dataset; more than that in one directory is a shard_rows too small, not a dataset."""
 EDITED = "It was edited by hand: restore it, or write the dataset again into an empty directory."
 
-_SHARD_BYTES = 2**24  # of a shard where shard_rows is not given; three copies are in memory while it is written
+_SHARD_BYTES = 2**24  # of an array where shard_rows is not given
 
 
 class _File(Form, frozen=True):
@@ -68,10 +68,10 @@ class _Unsealed(_OldManifest, frozen=True):
 
 class _Manifest(_OldManifest, frozen=True):
     block_bytes: Positive
-    excludes: list[_Excluded] = msgspec.field(default_factory=list)
-    passed_over: Count = 0
     shards: Sequence[_Shard]
     digest: Sha256
+    excludes: list[_Excluded] = msgspec.field(default_factory=list)
+    passed_over: Count = 0
 
 
 _KINDS: dict[str, type[_OldManifest]] = {FORMAT: _Manifest, UNSEALED: _Unsealed}
@@ -86,7 +86,8 @@ def plan(
         TypeError: a size or the seed is no integer.
         ValueError: a size below 1, a negative seed, an unknown format or arrangement, more than ``MAX_SHARDS`` files.
     """
-    width = distribution.length * np.min_scalar_type(distribution.pad_id).itemsize
+    token = np.min_scalar_type(distribution.pad_id).itemsize
+    width = -(-distribution.length // 8) if format == "packed" else distribution.length * token
     rows = whole_number(rows, "rows", least=1, most=2**63 - 1)
     size = max(1, _SHARD_BYTES // width) if shard_rows is None else shard_rows
     size = whole_number(size, "shard_rows", least=1, most=2**63 - 1)

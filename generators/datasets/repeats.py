@@ -72,15 +72,15 @@ def occur(hashes: UInt64[np.ndarray, "n"], seen: Seen) -> Bool[np.ndarray, "n"]:
 def repeated_rows(splits: list[tuple[Stream, int]]) -> list[int | None]:
     """How many rows of each split occur in the splits before it; 0 for the first.
 
-    None, not measured, where the splits have more than ``MEASURED_ROWS`` rows, or their hashes would take more than half
-    of the memory that is free.
+    None, not measured, where the splits have more than ``MEASURED_ROWS`` rows, or their hashes would take more than
+    half of the memory that is free.
     """
     rows = [rows for _, rows in splits]
     if sum(rows) > MEASURED_ROWS or _BYTES * sum(rows[:-1]) > available_bytes() // 2:
         return [0] + [None] * (len(splits) - 1)
-    counts = list[int | None]()
+    counts, seen = list[int | None](), hashes_of([])
     for number, (source, count) in enumerate(splits):
-        seen = hashes_of(splits[:number]) if number < 2 else np.union1d(seen, hashes_of(splits[number - 1 : number]))
+        seen = np.union1d(seen, hashes_of(splits[max(0, number - 1) : number]))
         found = (int(occur(row_hashes(source, low, high), seen).sum()) for low, high in chunks(count))
         counts.append(sum(found) if number else 0)
     return counts
@@ -102,8 +102,8 @@ def passed_over(source: Stream, rows: int, seen: Seen) -> Int64[np.ndarray, "k"]
         kept, at = kept + min(len(new), rows - kept), at + end
         if at > 2 * rows / LEAST_NEW + _CHUNK:
             raise ValueError(
-                f"of the first {at} rows of the stream {source.sample_seed} only {kept} are new; {rows} were asked for. "
-                "Ask for fewer rows, or allow repeats."
+                f"of the first {at} rows of the stream {source.sample_seed} only {kept} are new; {rows} were asked "
+                "for. Ask for fewer rows, or allow repeats."
             )
     return np.concatenate([*left_out, np.zeros(0, dtype=np.int64)])
 
@@ -124,16 +124,14 @@ def check_enough(distribution: LODistribution, earlier: int, name: str) -> None:
             f"expected (the sequences have {distribution.entropy() / math.log(2):.4g} bits of entropy), and at least "
             f"{LEAST_NEW} is needed. Ask for fewer rows, allow repeats, or take a distribution with more latents."
         )
-    check_memory(
-        _BYTES * earlier, what=f"remembering {earlier} rows", advice="Ask for fewer rows, or allow repeats."
-    )
+    check_memory(_BYTES * earlier, what=f"remembering {earlier} rows", advice="Ask for fewer rows, or allow repeats.")
 
 
 def expected_share(distribution: LODistribution, earlier: int) -> float | None:
     """Expected share of the rows of one stream that occur among ``earlier`` rows of others: exact, from the law.
 
-    ``sum_x p(x) (1 - (1 - p(x))^n)``, over kinds of sequences of one probability: how many latents have which value, how
-    many observations of a function were flipped by its noise.
+    ``sum_x p(x) (1 - (1 - p(x))^n)``, over kinds of sequences of one probability: how many latents have which value,
+    how many observations of a function were flipped by its noise.
 
     Returns:
         None where there are more than a million kinds, or more than two values of a latent, of unequal probability.
@@ -150,7 +148,7 @@ def expected_share(distribution: LODistribution, earlier: int) -> float | None:
     return float(min(1.0, (np.exp(count + each) * found).sum()))
 
 
-_Kinds = tuple[Float64[np.ndarray, "k"], Float64[np.ndarray, "k"]]  # logs: how many sequences, of which probability
+_Kinds = tuple[Float64[np.ndarray, "_"], Float64[np.ndarray, "_"]]  # logs: how many sequences, of which probability
 
 
 def _latent_kinds(distribution: LODistribution) -> _Kinds | None:

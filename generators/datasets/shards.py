@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
+import mmap
 import os
-from collections.abc import Iterable
+import time
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
-from jaxtyping import Integer
+from jaxtyping import Int64, Integer
 
 from generators.datasets.formats import MAPPED, Layout, parsed
 from generators.ground.storage import read_npy
@@ -19,38 +23,48 @@ BLOCK = 2**20
 """Bytes that are checked together: a random row costs the reading of one such block, once."""
 REPAIR = "Write it again with the same arguments to repair the dataset."
 
-_MAX_MAPS = 1024  # shards mapped into memory at once; systems allow some ten thousand maps per process
+_MAX_MAPS = 16384  # shards mapped into memory at once; systems allow some ten thousand maps per process
+_LOOK_AGAIN = 0.1  # seconds after which rows at random places ask again whether a file was changed
 
 
-def digests(parts: Iterable[memoryview]) -> list[str]:
+class Digests:
     """SHA-256 of every ``BLOCK`` bytes of a file that comes in pieces, the last block perhaps of fewer."""
-    found, block, room = list[str](), hashlib.sha256(), BLOCK
-    for part in parts:
-        at = 0
-        while at < len(part):
-            piece = part[at : at + room]
-            block.update(piece)
-            at, room = at + len(piece), room - len(piece)
-            if not room:
-                found.append(block.hexdigest())
-                block, room = hashlib.sha256(), BLOCK
-    return found if room == BLOCK else [*found, block.hexdigest()]
+
+    def __init__(self) -> None:
+        """Nothing has come yet."""
+        self._found, self._block, self._room = list[str](), hashlib.sha256(), BLOCK
+
+    def through(self, pieces: Iterable[memoryview]) -> Iterator[memoryview]:
+        """The pieces as they are, each hashed before it goes on, while it is still in the cache."""
+        for piece in pieces:
+            at = 0
+            while at < len(piece):
+                part = piece[at : at + self._room]
+                self._block.update(part)
+                at, self._room = at + len(part), self._room - len(part)
+                if not self._room:
+                    self._found.append(self._block.hexdigest())
+                    self._block, self._room = hashlib.sha256(), BLOCK
+            yield piece
+
+    def blocks(self) -> list[str]:
+        """Digests of all that has come."""
+        return self._found if self._room == BLOCK else [*self._found, self._block.hexdigest()]
 
 
-def holds(path: Path, parts: list[memoryview]) -> bool:
+def holds(path: Path, pieces: Iterable[memoryview], n_bytes: int) -> bool:
     """Whether a file of this directory has just these bytes; it is read only if it has as many."""
-    if path.is_symlink() or not path.is_file() or path.stat().st_size != sum(map(len, parts)):
+    if path.is_symlink() or not path.is_file() or path.stat().st_size != n_bytes:
         return False
     with path.open("rb") as stream:
-        pieces = (part[start : start + BLOCK] for part in parts for start in range(0, len(part), BLOCK))
-        return all(stream.read(len(piece)) == piece for piece in pieces)
+        return all(stream.read(len(piece)) == bytes(piece) for piece in pieces)
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Map:
     """A shard that is mapped into memory, packed or not.
 
-    ``plain`` is ``array`` without what numpy adds to a map: faster to cut.
+    ``plain`` is ``array`` without what numpy adds to a map: faster to cut. ``looked`` is when its stamp was compared.
     """
 
     stamp: tuple[int, ...]
@@ -58,6 +72,8 @@ class _Map:
     array: np.memmap
     plain: np.ndarray
     raw: memoryview
+    looked: float
+    file: str
 
 
 class Shards:
@@ -115,6 +131,37 @@ class Shards:
         self._check(number, found.checked, found.raw, start, start + (high - low) * width)
         return self._unpacked(found.plain[low:high])
 
+    def gather(self, places: Int64[np.ndarray, "n"]) -> Integer[np.ndarray, "n L"]:
+        """Rows at ``places`` of the dataset, in this order; each shard is asked once, and blocks as in :meth:`rows`.
+
+        A file that changes while rows are taken from it is noticed after a tenth of a second.
+
+        Raises:
+            FileNotFoundError: a shard is gone.
+            ValueError: what is read is not what was written.
+        """
+        numbers, within = np.divmod(places, self._listed[0]["rows"])
+        by_shard = np.argsort(numbers, kind="stable")
+        numbers, within = numbers[by_shard], within[by_shard]
+        edges = [0, *(np.flatnonzero(np.diff(numbers)) + 1).tolist(), len(places)]
+        packed = self._layout.file_format == "packed"
+        width = -(-self._layout.length // 8) if packed else self._layout.length
+        found = np.empty((len(places), width), dtype=self._layout.dtype)
+        of_shard, in_shard, asked = numbers.tolist(), within.tolist(), time.monotonic() - _LOOK_AGAIN
+        for low, high in itertools.pairwise(edges if len(places) else ()):  # one turn per row where shards are many
+            known = self._maps.get(of_shard[low])
+            if known is None or known.looked < asked or 0 in known.checked:
+                stored = self._stored(of_shard[low], within[low:high])
+            else:
+                stored = known.plain
+            if high == low + 1:
+                found[low] = stored[in_shard[low]]
+            else:
+                found[low:high] = stored[within[low:high]]
+        out = np.empty_like(found)
+        out[by_shard] = found
+        return self._unpacked(out)
+
     def whole(self, number: int) -> Integer[np.ndarray, "n L"]:
         """All rows of a shard, checked: a read-only map of an npy file, else the unpacked or parsed rows."""
         if not self._is_mapped:
@@ -122,6 +169,20 @@ class Shards:
         found = self._map(number)
         self._check(number, found.checked, found.raw, 0, len(found.raw))
         return self._unpacked(found.array)
+
+    def _stored(self, number: int, within: Int64[np.ndarray, "k"]) -> np.ndarray:
+        """A shard as its file has it, of which these rows are checked."""
+        if not self._is_mapped:
+            return self._parsed(number)
+        known = self._map(number)
+        if 0 in known.checked:
+            size, width = self._digests(number)[1], known.array.nbytes // self._listed[number]["rows"]
+            starts = known.array.offset + within * width
+            for first, last in set(
+                zip((starts // size).tolist(), ((starts + width - 1) // size).tolist(), strict=True)
+            ):
+                self._check(number, known.checked, known.raw, first * size, last * size + 1)
+        return known.plain
 
     @property
     def _is_mapped(self) -> bool:
@@ -148,14 +209,15 @@ class Shards:
         return known[1]
 
     def _map(self, number: int) -> _Map:
-        path, known = self._path(number), self._maps.get(number)
+        known = self._maps.get(number)
         if known is not None:
             try:
-                if _stamp(os.stat(path)) == known.stamp:
+                if _stamp(os.stat(known.file)) == known.stamp:
+                    known.looked = time.monotonic()
                     return known
             except FileNotFoundError:
                 pass  # said below
-        stamp = _stamp(self.stat(number))
+        path, stamp = self._path(number), _stamp(self.stat(number))
         raw = np.memmap(path, dtype=np.uint8, mode="r").data
         checked = self._memory(number, stamp)
         self._check(number, checked, raw, 0, 1)  # the header
@@ -165,9 +227,13 @@ class Shards:
         assert isinstance(array, np.memmap)
         if self._size is None:
             self._check_range(path, array)
-        if len(self._maps) >= _MAX_MAPS:
+        if array.offset < mmap.ALLOCATIONGRANULARITY:  # then its own map is of the whole file, and one is enough
+            raw = memoryview(cast(mmap.mmap, array.base))
+        self._maps.pop(number, None)
+        while len(self._maps) >= _most_maps():
             del self._maps[next(iter(self._maps))]
-        found = self._maps[number] = _Map(stamp, checked, array, array.view(np.ndarray), raw)
+        found = _Map(stamp, checked, array, array.view(np.ndarray), raw, time.monotonic(), str(path))
+        self._maps[number] = found
         return found
 
     def _parsed(self, number: int) -> Integer[np.ndarray, "n L"]:
@@ -217,6 +283,17 @@ class Shards:
                 f"{path} holds tokens from {array.min()} to {array.max()}, outside range({self._layout.vocabulary}). "
                 f"{REPAIR}"
             )
+
+
+@cache
+def _most_maps() -> int:
+    """Half of the files that this process may have open, as Python keeps one open for each map."""
+    try:
+        import resource
+    except ImportError:  # no limit of this kind on Windows
+        return _MAX_MAPS
+    allowed, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return _MAX_MAPS if allowed == resource.RLIM_INFINITY else max(1, min(_MAX_MAPS, allowed // 2))
 
 
 def _stamp(found: os.stat_result) -> tuple[int, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Int64, Integer, UInt8
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 _MANY = 1024  # rows from which on compiled kernels pack them
 
 
+@runtime_checkable
 class Source(Protocol):
     """Rows by number, as the distribution has them; workers get a copy of it."""
 

@@ -24,7 +24,6 @@ WORD = 64
 _kernel = kernels_of(Path(__file__).parent, [Path(__file__)])
 _M0, _M1 = np.uint64(0xD2E7470EE14C6C93), np.uint64(0xCA5A826395121157)  # Philox-4x64, Salmon et al. 2011, table 2
 _W0, _W1 = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xBB67AE8584CAA73B)
-_GATHER = np.uint64(0x8040201008040201)  # times eight bytes 0 or 1: their bits in the upper byte, the first one highest
 _ONE, _ALL = np.uint64(1), np.uint64(2**64 - 1)
 
 
@@ -73,12 +72,14 @@ def flip_noisily(values: UInt64[np.ndarray, "P W"], rate: float, seed: int, stre
 
 def unpacked_rows(columns: UInt64[np.ndarray, "L W"], out: UInt8[np.ndarray, "n L"]) -> None:
     """Write column words as rows of bytes 0 and 1."""
-    _rows_of_columns(columns, out, False)
+    _rows_of_columns(columns, out)
 
 
 def packed_rows(columns: UInt64[np.ndarray, "L W"], out: UInt8[np.ndarray, "n B"]) -> None:
     """Write column words as rows of bits, ``ceil(L / 8)`` bytes each, as ``np.packbits(..., axis=1)`` orders them."""
-    _rows_of_columns(columns, out, True)
+    words = np.empty((WORD * columns.shape[1], -(-out.shape[1] // 8)), dtype=np.uint64)
+    _words_of_packed_rows(columns, words)
+    out[:] = words.astype("<u8", copy=False).view(np.uint8)[: len(out), : out.shape[1]]
 
 
 def _algebraic_normal_forms(tables: UInt8[np.ndarray, "P t"]) -> UInt64[np.ndarray, "P t"]:
@@ -190,11 +191,9 @@ def _columns_of_rows(raw: np.ndarray, out: np.ndarray) -> None:
 
 
 @_kernel
-def _rows_of_columns(columns: np.ndarray, out: np.ndarray, packed: bool) -> None:
+def _rows_of_columns(columns: np.ndarray, out: np.ndarray) -> None:
     rows, length = out.shape[0], columns.shape[0]
-    group = np.zeros((8, (length + 7) // 8 * 8), dtype=np.uint8)  # a byte of every column: eight rows, eight times
-    line = np.zeros(group.shape[1], dtype=np.uint8)
-    eights = line.view(np.uint64)
+    group = np.zeros((8, length), dtype=np.uint8)  # a byte of every column: eight rows, eight times
     for word in range(columns.shape[1]):
         for c in range(length):
             bits = columns[c, word]
@@ -202,11 +201,32 @@ def _rows_of_columns(columns: np.ndarray, out: np.ndarray, packed: bool) -> None
                 group[eight, c] = np.uint8((bits >> np.uint64(8 * eight)) & np.uint64(255))
         for r in range(min(64, rows - 64 * word)):
             taken, shift, row = group[r >> 3], np.uint8(r & 7), out[64 * word + r]
-            if packed:
-                for c in range(length):
-                    line[c] = (taken[c] >> shift) & np.uint8(1)
-                for byte in range(len(row)):
-                    row[byte] = np.uint8((eights[byte] * _GATHER) >> np.uint64(56))
-            else:
-                for c in range(length):
-                    row[c] = (taken[c] >> shift) & np.uint8(1)
+            for c in range(length):
+                row[c] = (taken[c] >> shift) & np.uint8(1)
+
+
+@_kernel
+def _words_of_packed_rows(columns: np.ndarray, out: np.ndarray) -> None:
+    """Transpose as ``_transpose_block``, the blocks of all words side by side."""
+    length, words = columns.shape
+    block = np.empty((64, words), dtype=np.uint64)
+    for group in range(out.shape[1]):
+        for place in range(64):
+            c = 64 * group + (place ^ 7)  # the first of eight columns is the highest bit of their byte
+            for word in range(words):
+                block[place, word] = columns[c, word] if c < length else np.uint64(0)
+        width, mask = 32, np.uint64(0x00000000FFFFFFFF)
+        while width:
+            shift = np.uint64(width)
+            for k in range(32):
+                row = (k & (width - 1)) + 2 * (k - (k & (width - 1)))  # those whose bit ``width`` is not set
+                upper, lower = block[row], block[row + width]
+                for word in range(words):
+                    swapped = ((upper[word] >> shift) ^ lower[word]) & mask
+                    upper[word] ^= swapped << shift
+                    lower[word] ^= swapped
+            width >>= 1
+            mask ^= mask << np.uint64(width)
+        for word in range(words):
+            for r in range(64):
+                out[64 * word + r, group] = block[r, word]

@@ -59,7 +59,17 @@ def _bases(beside: Path, chosen: str) -> Iterator[Path | None]:
     with contextlib.suppress(RuntimeError):  # no HOME, and no entry for this user
         home = Path.home()
         yield home / ".cache" / _NAME if home != Path(home.anchor) else None
-    yield Path(tempfile.gettempdir()) / f"{_NAME}-{_user()}"
+    yield _own_temporary()
+
+
+def _own_temporary() -> Path | None:
+    """A folder of this user in that of the system, where anybody may have made one of its name before."""
+    base = Path(tempfile.gettempdir()) / f"{_NAME}-{_user()}"
+    try:
+        base.mkdir(mode=0o700, exist_ok=True)
+        return base if _private(base) else None
+    except OSError:
+        return None
 
 
 def _user() -> int | str:

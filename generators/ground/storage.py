@@ -11,7 +11,7 @@ import secrets
 import shutil
 import tokenize
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
@@ -20,8 +20,8 @@ import numpy as np
 _NO_ROOM = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
 
 
-def write_atomic(path: Path, content: bytes) -> None:
-    """Replace ``path`` by ``content`` in one step.
+def write_atomic(path: Path, content: bytes | Iterable[memoryview], *, n_bytes: int | None = None) -> None:
+    """Replace ``path`` by ``content`` in one step; it may come in pieces, ``n_bytes`` together.
 
     The bytes go to a temporary file beside the target, reach the disk (fsync), and then take its name, which POSIX and
     Windows do atomically. On any failure the temporary file is removed and the previous ``path`` is untouched.
@@ -34,11 +34,13 @@ def write_atomic(path: Path, content: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.part")
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
-    with naming(path, len(content)):
+    parts = [content] if isinstance(content, bytes) else content
+    with naming(path, len(content) if isinstance(content, bytes) else n_bytes or 0):
         handle = os.open(temporary, flags, 0o666)  # the permissions of any new file: the system applies the umask
         try:
             with os.fdopen(handle, "wb") as stream:
-                stream.write(content)
+                for part in parts:
+                    stream.write(part)
                 stream.flush()
                 os.fsync(stream.fileno())
             os.replace(temporary, path)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from dataclasses import replace
 
+from generators.ground.numbers import whole_number
 from generators.testing import counts, densities, dependence, frequencies, memory, repetition, structure
 from generators.testing.report import InvariantViolation, Report, Result, Unjudged
 from generators.testing.subject import Sampler, Subject
@@ -97,8 +98,8 @@ def examine(
             seconds.
         only: names of the invariants to judge, beside the first three; all where it is empty.
     Raises:
-        TypeError: no ``sample`` or no ``log_prob``.
-        ValueError: ``n < 4``, a false-alarm rate outside (0, 1), or ``only`` names no invariant.
+        TypeError: no ``sample`` or no ``log_prob``; ``n`` or ``seed`` is no integer.
+        ValueError: ``n < 4``, a negative seed, a false-alarm rate outside (0, 1), or ``only`` names no invariant.
     """
     _require_names(only, "only")
     lacking = [name for name in ("sample", "log_prob") if not callable(getattr(generator, name, None))]
@@ -106,8 +107,9 @@ def examine(
         raise TypeError(
             f"a generator needs sample(n, rng) and log_prob(x); {type(generator).__name__} lacks {lacking}."
         )
-    if n < 4 or not 0.0 < false_alarm < 1.0:
-        raise ValueError(f"need n >= 4 rows and a false_alarm in (0, 1); got n = {n}, false_alarm = {false_alarm}.")
+    n, seed = whole_number(n, "n", least=4), whole_number(seed, "seed", least=0)
+    if not 0.0 < false_alarm < 1.0:
+        raise ValueError(f"false_alarm is a probability between 0 and 1; got {false_alarm}.")
     subject = Subject(generator, n, seed, false_alarm / len(STATISTICAL), max_states)
     results: list[Result] = []
     for check in (*GATES, *(c for c in CHECKS if not only or c.__name__ in only)):

@@ -28,9 +28,9 @@ from generators.ground.forms import Form, read_form
 from generators.sudoku.files.containers import opened
 from generators.sudoku.files.objects import json_items
 from generators.zebra.checking import check_puzzle
-from generators.zebra.files.prose import ProseError, read_prose
+from generators.zebra.files.prose import FOREIGN, ProseError, read_prose
 from generators.zebra.puzzle import ZebraPuzzle
-from generators.zebra.sentences import Names, read_sentences
+from generators.zebra.sentences import Names, UnknownSentenceError, read_sentences
 
 _FIELDS = ("dimensions", "entities", "clues", "solution")
 _TEXTS = ("puzzle", "question", "input", "prompt", "text")
@@ -97,9 +97,14 @@ def read_logic_grids(path: Path, *, strict: bool = False) -> tuple[list[ZebraRec
         except ValueError as error:
             if strict:
                 raise ValueError(f"{path}, puzzle {number} (id {name}): {error}") from error
-            reason = error.reason if isinstance(error, ProseError) else OTHER
-            rejections.append(ZebraRejection(number, name, str(error), reason))
+            rejections.append(ZebraRejection(number, name, str(error), _reason(error)))
     return records, rejections
+
+
+def _reason(error: ValueError) -> str:
+    if isinstance(error, UnknownSentenceError):
+        return FOREIGN
+    return error.reason if isinstance(error, ProseError) else OTHER
 
 
 def _forms(path: Path) -> Iterator[tuple[int, Any]]:

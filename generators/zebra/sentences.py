@@ -27,6 +27,10 @@ _EVERYDAY = (
 )
 
 
+class UnknownSentenceError(ValueError):
+    """A clue that is of none of the known kinds."""
+
+
 @dataclass(frozen=True)
 class Names:
     """What entities are called: ``attributes[0]`` and ``values[0]`` are the houses' names, the others follow.
@@ -116,8 +120,8 @@ def read_sentences(lines: Sequence[str], names: Names) -> ZebraPuzzle:
     """The puzzle of clues written as :func:`sentences` writes them.
 
     Raises:
-        ValueError: a sentence of no known kind, an unknown attribute or an unknown value, with the clue's number (from
-            1) and text.
+        UnknownSentenceError: a sentence of no known kind, with the clue's number (from 1) and text.
+        ValueError: an unknown attribute or an unknown value, in the same manner.
     """
     rows = [_read_sentence(number, line.strip(), names) for number, line in enumerate(lines, start=1)]
     return ZebraPuzzle(names.houses, len(names.attributes) - 1, np.array(rows, dtype=np.int8).reshape(-1, 4))
@@ -130,7 +134,7 @@ def _read_sentence(number: int, line: str, names: Names) -> list[int]:
             codes = [_read_label(number, line, label, names) for label in match.groups()]
             return [kind, *codes, *[NOTHING] * (3 - len(codes))]
     known = "; ".join(kind.sentence.format("A x", "B y", "C z") for kind in CLUE_TYPES)
-    raise ValueError(f"clue {number} ({line}): no sentence of a known kind. Known: {known}")
+    raise UnknownSentenceError(f"clue {number} ({line}): no sentence of a known kind. Known: {known}")
 
 
 def _read_label(number: int, line: str, label: str, names: Names) -> int:

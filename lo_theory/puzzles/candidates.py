@@ -17,12 +17,10 @@ import torch
 from jaxtyping import Bool, Float64, Int64, Integer, UInt8
 from torch import Tensor
 
-from generators.ground.compiled import (
-    kernel,  # not this floor's: its cache follows the text of the solvers that are called
-)
 from generators.sudoku.grid import Size
 from generators.sudoku.strategies import bit_count
 from generators.sudoku.waves import board_candidates, hidden_singles, strike_all
+from lo_theory.compiled import puzzle_kernel
 from lo_theory.denoisers.denoiser import whole_tokens
 from lo_theory.puzzles.boards import visible_grids
 
@@ -95,7 +93,7 @@ def _tables(size: Size) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
     return size.groups, size.group_of, size.peers, size.sees
 
 
-@kernel
+@puzzle_kernel
 def _answer_rows(
     grids: UInt8[np.ndarray, "B L"],
     depth: int,

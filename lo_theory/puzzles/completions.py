@@ -14,11 +14,9 @@ import torch
 from jaxtyping import Float64, Int32, Int64, Integer, UInt8
 from torch import Tensor
 
-from generators.ground.compiled import (
-    kernel,  # not this floor's: its cache follows the text of the solver that is called
-)
 from generators.sudoku.grid import Size, grid_text
 from generators.sudoku.search import fewest_candidates, place_givens, propagate, solve
+from lo_theory.compiled import puzzle_kernel
 from lo_theory.denoisers.denoiser import whole_tokens
 from lo_theory.puzzles.boards import visible_grids
 
@@ -122,7 +120,7 @@ def kept_digits(grids: UInt8[np.ndarray, "B L"]) -> UInt8[np.ndarray, "B L"]:
     return kept
 
 
-@kernel
+@puzzle_kernel
 def _tally(cand: Int32[np.ndarray, "cells"], counts: Int64[np.ndarray, "cells V"]) -> None:
     """Count a finished board, each of whose cells has one candidate."""
     for cell in range(len(cand)):
@@ -133,7 +131,7 @@ def _tally(cand: Int32[np.ndarray, "cells"], counts: Int64[np.ndarray, "cells V"
         counts[cell, digit] += 1
 
 
-@kernel
+@puzzle_kernel
 def _count_one(
     cand: Int32[np.ndarray, "levels cells"],
     done: UInt8[np.ndarray, "levels cells"],
@@ -175,7 +173,7 @@ def _count_one(
     return total
 
 
-@kernel
+@puzzle_kernel
 def _count_rows(
     grids: UInt8[np.ndarray, "B L"],
     groups: Int64[np.ndarray, "g side"],

@@ -79,7 +79,7 @@ def test_kills_inside_writes_lose_no_byte(undisturbed, tmp_path):
 @pytest.mark.soak
 def test_a_kill_at_every_call_of_a_write_loses_no_byte(undisturbed, tmp_path):
     form, truth = undisturbed
-    for call in range(1, 2 * (SHARDS + 1) + 1):
+    for call in range(1, 2 * (SHARDS + 2) + 1):
         directory = tmp_path / f"data-{call}"
         assert killed_at(directory, form, call) == -signal.SIGKILL
         check_whole_files(directory, truth)
@@ -105,15 +105,15 @@ def test_two_seeds_at_once_leave_the_rows_of_one(tmp_path, monkeypatch, capsys):
     first, directory = tmp_path / "first", tmp_path / "data"
     assert main(generate(first, "npy")) == 0
     capsys.readouterr()
-    real = writing._write_shard
+    real = writing.write_shard
 
     def slow() -> int:
-        def stand_in(distribution, place, job, number):
+        def stand_in(source, layout, place, job, number):
             while number == 5 and not (tmp_path / "go").exists():
                 time.sleep(0.01)
-            return real(distribution, place, job, number)
+            return real(source, layout, place, job, number)
 
-        writing._write_shard = stand_in
+        writing.write_shard = stand_in
         code = main(generate(directory, "npy"))
         (tmp_path / "code").write_text(str(code))
         return code
@@ -146,6 +146,6 @@ def test_a_full_disk_is_one_line_and_leaves_whole_files(undisturbed, tmp_path, m
     size = len(truth[name])
     assert f"No space left on device ({size:,} bytes were to be written, " in said
     assert said.endswith(f"bytes are free): '{tmp_path / name}'")
-    assert sorted(files(tmp_path)) == sorted(truth)[1:5]
+    assert sorted(files(tmp_path)) == sorted(truth)[2:6]
     assert main(generate(tmp_path, form)) == 0
     assert files(tmp_path) == truth

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 
 from generators import families
 from generators.datasets.dataset import read_dataset
+from generators.datasets.formats import SUFFIXES
 from generators.datasets.manifest import MANIFEST, UNSEALED
 from generators.datasets.writing import write_dataset
 from generators.zebra.reading import read_logic_grids
@@ -19,6 +21,7 @@ from tests.faults.flips import damage
 BITS = families.nae_sat(4, 6, structure_seed=0)
 RULES = families.random_logic(4, 6, structure_seed=0)
 FILES = [("npy", MANIFEST), ("npy", "rows-00001.npy"), ("jsonl", "rows-00001.jsonl")]
+NEW = [("packed", "rows-00001.packed.npy"), ("parquet", "rows-00001.parquet")]
 
 
 def learnt(directory: Path) -> tuple[Any, ...]:
@@ -33,13 +36,13 @@ def written(directory: Path, file_format: str) -> Path:
     return directory
 
 
-@pytest.mark.parametrize(("file_format", "file"), FILES)
+@pytest.mark.parametrize(("file_format", "file"), [*FILES, *NEW])
 def test_damage_is_refused_or_changes_nothing(tmp_path, file_format, file):
     damage(written(tmp_path / "a", file_format), file, learnt, work=tmp_path, flips=24, cuts=6).check()
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize(("file_format", "file"), FILES)
+@pytest.mark.parametrize(("file_format", "file"), [*FILES, *NEW])
 def test_much_damage_is_refused_or_changes_nothing(tmp_path, file_format, file):
     tally = damage(written(tmp_path / "a", file_format), file, learnt, work=tmp_path, flips=2000, cuts=500, seed=1)
     print(tally)
@@ -52,6 +55,7 @@ def of_before(directory: Path) -> None:
     del manifest["digest"], manifest["block_bytes"]
     for shard in manifest["shards"]:
         del shard["blocks"]
+        shard["sha256"] = hashlib.sha256((directory / shard["file"]).read_bytes()).hexdigest()
     (directory / MANIFEST).write_text(json.dumps(manifest | {"format": UNSEALED}))
 
 
@@ -93,11 +97,11 @@ def test_damage_of_a_puzzle_file(tmp_path):
     assert not tally.faults, tally.faults[:5]
 
 
-@pytest.mark.parametrize("file_format", ["npy", "jsonl"])
+@pytest.mark.parametrize("file_format", ["npy", "packed", "jsonl", "parquet"])
 def test_a_file_in_the_place_of_another_is_refused(tmp_path, file_format):
     directory, other = written(tmp_path / "a", file_format), tmp_path / "b"
     write_dataset(RULES, other, rows=200, sample_seed=6, shard_rows=64, format=file_format)
-    names = [f"rows-{number:05d}.{file_format}" for number in range(4)]
+    names = [f"rows-{number:05d}.{SUFFIXES[file_format]}" for number in range(4)]
     whole = learnt(directory)
     for source in (other / names[1], directory / names[0]):
         copy = tmp_path / "copy"

@@ -82,7 +82,7 @@ class _Grids:
     def add(self, grids: UInt8[np.ndarray, "n cells"]) -> None:
         """Append, with room for an eighth more."""
         wanted, cells = self._count + len(grids), grids.shape[1]
-        if wanted > len(self._block):
+        if wanted > len(self._block) or not self._count:  # the first, though it be empty, says how wide a grid is
             self._block.resize((wanted + wanted // 8, cells), refcheck=False)
         self._block[self._count : wanted] = grids
         self._count = wanted

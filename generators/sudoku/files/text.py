@@ -54,7 +54,17 @@ def _best(telling: list[tuple[int, str]], side: int | None, digits: str | None) 
             best = alphabet, layout
     if best is None or (refused is not None and best[1].explained == 0):
         raise refused or ValueError("nothing is known of its size.")
-    return best
+    return best if best[1].explained else _of_its_length(telling, digits) or best
+
+
+def _of_its_length(telling: list[tuple[int, str]], digits: str | None) -> tuple[Alphabet, Layout] | None:
+    """Where no size explains anything, that which the length of the first row has: its characters are what is wrong."""
+    first = split(telling[0][1], ",")[0] if telling else ""
+    for each in LIKELIEST:
+        if len(first) == SIZES[each].cells and not any(map(str.isspace, first)):
+            alphabet = alphabet_of(SIZES[each], digits)
+            return alphabet, find_layout(telling, alphabet)
+    return None
 
 
 def _column_rows(lines: Iterable[tuple[int, str]], layout: Layout, alphabet: Alphabet) -> Iterator[Row]:

@@ -30,7 +30,17 @@ def said(*words: str) -> tuple[str, str]:
     return done.stdout, done.stderr
 
 
-@pytest.mark.parametrize("words", ["--help", "train nae-sat --help", "evaluate sudoku --help", "--version"])
+@pytest.mark.parametrize(
+    "words",
+    [
+        "--help",
+        "train nae-sat --help",
+        "evaluate sudoku --help",
+        "evaluate zebra --help",
+        "generate sudoku --help",
+        "--version",
+    ],
+)
 def test_help_loads_nothing_heavy(words):
     shown, error = said(*words.split())
     assert shown.splitlines()[-1].strip() == "heavy:"

@@ -60,7 +60,7 @@ class TestGenerate:
         assert NAE.fingerprint in said.out
         assert said.err == ""  # no bar where stderr is no terminal
         before = files(tmp_path)
-        assert len(before) == 5  # three shards, the manifest, and the lock of its owners
+        assert len(before) == 6  # three shards, the card, the manifest, and the lock of its owners
         assert run(*call, *FAMILY) == 0
         assert files(tmp_path) == before
 
@@ -244,7 +244,7 @@ TOO_MUCH = [
     (("generate", *OUT, "--rows", "5", "nae-sat", "--n-observations", "1000000000000"), "takes 320 TB of memory"),
     (("generate", *OUT, "--rows", "5", "random-logic", "--n-latents", "1000000000"), "at most 262144 latents"),
     (("generate", *OUT, "--rows", "5", "nae-sat", "--latent-alphabet", HUGE), "limit 2**20"),
-    (("generate", *OUT, "--rows", "1000000000000000", "--shard-rows", HUGE, *FAMILY), "of memory"),
+    (("generate", *OUT, "--rows", "1000000000000000", "--shard-rows", HUGE, *FAMILY), "on disk"),
     (("generate", *OUT, "--rows", "5", "--jobs", HUGE, *FAMILY), "got 100000000000"),
     (("generate", *OUT, "--rows", "5", "--sample-seed", str(2**63), *FAMILY), f"at most {2**63 - 1}; got {2**63}"),
     (("train", *OUT, "--batch-size", HUGE, *FAMILY), "Choose a smaller --batch-size."),
@@ -363,7 +363,7 @@ class TestParsing:
     def test_no_command_lists_them(self, capsys):
         assert run() == 2
         listed = re.sub(r"[^a-z,{}]", "", capsys.readouterr().err)  # without the frame, which breaks lines
-        assert "{generate,train,evaluate,sample,reproduce,merge}" in listed
+        assert "{generate,dataset,train,evaluate,sample,reproduce,merge}" in listed
 
     @pytest.mark.parametrize("command", ["generate", "train", "evaluate", "sample", "reproduce", "merge"])
     def test_every_option_has_a_help_text(self, command, capsys):

@@ -90,8 +90,8 @@ def test_the_menu_holds_exactly_the_options_that_tyro_shows(words, menu, capsys)
     assert {option for pair in shown for option in pair if option} - {"--help"} == set(menu.options)
 
 
-def test_there_are_six_commands():
-    assert set(COMMANDS) == {"generate", "train", "evaluate", "sample", "reproduce", "merge"}
+def test_there_are_seven_commands():
+    assert set(COMMANDS) == {"generate", "dataset", "train", "evaluate", "sample", "reproduce", "merge"}
 
 
 @dataclass(frozen=True)

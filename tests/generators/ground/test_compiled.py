@@ -12,6 +12,7 @@ import pytest
 from numba.core import config
 
 import lo_theory.compiled
+from generators.ground import kernel_cache
 from generators.ground.compiled import SOURCES, kernels_of
 from generators.ground.kernel_cache import cache_folder
 
@@ -191,6 +192,17 @@ def test_a_folder_that_others_can_write_is_passed_over(tmp_path, monkeypatch):
     open_to_all.chmod(0o777)
     assert cache_folder("kernels-b", beside, "") == tmp_path / "xdg" / "lo-theory" / "kernels-b"
     assert cache_folder("kernels-c", beside, str(tmp_path / "set")) == tmp_path / "set" / "kernels-c"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX permissions")
+def test_a_temporary_folder_that_others_made_is_passed_over(tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    mine = kernel_cache._own_temporary()
+    assert mine is not None
+    assert mine.parent == tmp_path
+    assert mine.stat().st_mode & 0o777 == 0o700
+    mine.chmod(0o777)  # whoever can write there can put another folder in the place of that of the kernels
+    assert kernel_cache._own_temporary() is None
 
 
 def test_without_any_folder_it_is_said_once_and_compiled_all_the_same(tmp_path, monkeypatch):

@@ -324,6 +324,12 @@ class TestDigits:
             found = found_in(tmp_path, content, side=side, digits="0-f", strict=True)
             assert (found.puzzles == SIXTEEN.puzzles).all()
 
+    def test_letters_alone_are_bad_characters_of_their_size(self, tmp_path):
+        letters = [text.translate(str.maketrans("0123456789ABCDEF", "ABCDEFGHIJKLMNOP")) for text in HEX]
+        found = found_in(tmp_path, lines(*letters), side=None)
+        assert count_reasons(found.rejections) == {"bad character": 3}
+        assert "a cell of a 16x16 grid holds one of" in found.rejections[0].detail
+
     def test_zeros_that_are_said_to_be_empty(self, tmp_path):
         mixed = P[0].replace(".", "0", 5)
         assert count_reasons(found_in(tmp_path, lines(mixed)).rejections) == {"ambiguous zero": 1}

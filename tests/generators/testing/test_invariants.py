@@ -284,9 +284,13 @@ def test_bad_arguments_are_refused():
         check_invariants(Bare(), waived=("suport",))
     with pytest.raises(ValueError, match=r"only holds names of invariants; got 'support'"):
         check_invariants(Bare(), only="support")
-    with pytest.raises(ValueError, match="n = 3"):
+    with pytest.raises(ValueError, match="n must be at least 4; got 3"):
         check_invariants(Bare(), n=3)
-    with pytest.raises(ValueError, match=r"false_alarm = 1\.5"):
+    with pytest.raises(TypeError, match=r"n must be an integer; got True"):
+        check_invariants(Bare(), n=True)
+    with pytest.raises(ValueError, match="seed must be at least 0; got -1"):
+        check_invariants(Bare(), seed=-1)
+    with pytest.raises(ValueError, match=r"false_alarm is a probability between 0 and 1; got 1\.5"):
         check_invariants(Bare(), false_alarm=1.5)
     with pytest.raises(KeyError, match="support"):
         examine(Bare(), n=10)["suport"]

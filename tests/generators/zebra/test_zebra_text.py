@@ -29,6 +29,8 @@ from generators.zebra import (
     tokens_of,
 )
 from generators.zebra.clue import CLUE_TYPES
+from generators.zebra.files.prose import FOREIGN
+from generators.zebra.reading import OTHER
 
 ROWS = ZebraSource(houses=(3, 6), attributes=(3, 6), levels=(1, 5)).rows(11, 0, 60)
 EXAMPLE = ZebraPuzzle.of(
@@ -253,6 +255,12 @@ def test_bad_records_are_left_out_and_named(tmp_path, form, words):
     assert [rejection.number for rejection in rejections] == [2]
     with pytest.raises(ValueError, match=rf"puzzle 2 \(id [27]\): .*{words}"):
         read_logic_grids(path, strict=True)
+
+
+def test_a_clue_of_another_type_is_counted_as_such(tmp_path):
+    path = tmp_path / "puzzles.json"
+    path.write_text(json.dumps([with_clue(2, "There is one house between Ann and Ben."), BAD_RECORDS[2][0]]))
+    assert [rejection.reason for rejection in read_logic_grids(path)[1]] == [FOREIGN, OTHER]
 
 
 def test_no_json_is_said(tmp_path):

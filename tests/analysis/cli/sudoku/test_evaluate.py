@@ -225,6 +225,15 @@ class TestFiles:
             boards, left_out = read_boards(path, limit)
             assert (len(boards), sum(left_out.counts.values())) == (min(limit, 2), count)
 
+    def test_a_beginning_of_nothing_but_bad_rows(self, tmp_path, monkeypatch, capsys):
+        monkeypatch.setattr("generators.sudoku.reading._BATCH", 3)
+        path, bad = tmp_path / "mine.txt", f"11{14 * '.'}\n"
+        path.write_text(3 * bad)
+        assert run("sudoku", "--puzzles", path) == 2
+        assert "holds no puzzle that can be judged. Left out: 3 contradicting givens" in capsys.readouterr().err
+        path.write_text(7 * bad + SMALL)
+        assert len(read_boards(path)[0]) == 1
+
     def test_what_is_skipped_and_what_repeats_is_told(self, tmp_path, capsys):
         path = tmp_path / "mine.csv"
         path.write_text(f"# mine\nquizzes;solutions\n{SMALL};{SOLVED}\n# again\n{SMALL.replace('.', '0')};\n")
