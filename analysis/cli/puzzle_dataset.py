@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 import secrets
+import shutil
 from collections import Counter
 from collections.abc import Iterator
 from itertools import islice
@@ -20,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from analysis.cli.numbers import require_at_least, whole_number
 from analysis.cli.puzzle_draws import Draws, Row
 from generators.ground.codec import seal, unseal
+from generators.ground.memory import check_memory, size
 from generators.ground.ownership import owned_directory
 from generators.ground.storage import read_json, write_atomic, write_json_atomic
 
@@ -31,6 +33,7 @@ FORMAT = "lo-theory/puzzles/1"
 MANIFEST = "manifest.json"
 _CARD = "README.md"
 _BATCH = 2048
+_BYTES_IN_MEMORY, _BYTES_ON_DISK = 60, 80  # of a puzzle: its key in a set; a 4x4 Sudoku with its solution as JSON
 _FRUITLESS = 16  # batches without a new puzzle after which a law is taken to have no more
 _COLUMNS = {
     "sudoku": "`puzzle`, `solution` ('.' is empty), `givens`",
@@ -50,6 +53,7 @@ def write_puzzles(asked: GenerateSudoku | GenerateZebra, kind: str, draws: Draws
     splits = [["train", asked.rows], *_further_splits(asked.split)]
     if asked.format == "parquet":
         _require_pyarrow()
+    _check_room(asked.out, sum(rows for _, rows in splits))
     wanted = {
         "format": FORMAT,
         "kind": kind,
@@ -68,6 +72,20 @@ def write_puzzles(asked: GenerateSudoku | GenerateZebra, kind: str, draws: Draws
         levels = ", ".join(f"{count:,} of level {level}" for level, count in split["levels"].items())
         print(f"{asked.out / split['file']}: {split['rows']:,} puzzles ({levels}), {split['guesses']:.4g} guesses each")
     print("no two of them are the same up to symmetry")
+
+
+def _check_room(directory: Path, puzzles: int) -> None:
+    """Refuse what fits neither on the disk nor into memory, where the classes of all puzzles are kept; lower bounds."""
+    check_memory(
+        _BYTES_IN_MEMORY * puzzles, what=f"keeping {puzzles} puzzles apart", advice="Ask for fewer with --rows."
+    )
+    there = next(path for path in (directory.absolute(), *directory.absolute().parents) if path.exists())
+    needed, free = _BYTES_ON_DISK * puzzles, shutil.disk_usage(there).free
+    if needed > free:
+        raise ValueError(
+            f"{puzzles} puzzles take {size(needed)} on disk at least; {size(free)} are free at {there}. "
+            "Ask for fewer with --rows, or choose another disk."
+        )
 
 
 def _further_splits(words: tuple[str, ...]) -> list[list[Any]]:
@@ -148,15 +166,18 @@ def _write_split(out: Path, name: str, form: str, rows: Iterator[Row], n: int) -
     path = out / f"{name}.{form}"
     part = out / f".{path.name}.{secrets.token_hex(8)}.part"
     levels, guesses, done = Counter[int](), 0, 0
-    with _Writer(part, form) as writer:
-        while done < n:
-            batch = list(islice(rows, min(_BATCH, n - done)))
-            writer.write(batch)
-            levels.update(row["level"] for row in batch)
-            guesses += sum(row["guesses"] for row in batch)
-            done += len(batch)
-    digest = _digest(part)
-    os.replace(part, path)
+    try:
+        with _Writer(part, form) as writer:
+            while done < n:
+                batch = list(islice(rows, min(_BATCH, n - done)))
+                writer.write(batch)
+                levels.update(row["level"] for row in batch)
+                guesses += sum(row["guesses"] for row in batch)
+                done += len(batch)
+        digest = _digest(part)
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
     ordered = {str(level): levels[level] for level in sorted(levels)}
     return {"name": name, "file": path.name, "rows": n, "sha256": digest, "levels": ordered, "guesses": guesses / n}
 

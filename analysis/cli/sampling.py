@@ -15,6 +15,8 @@ from analysis.cli.workspace import TrainedModel, load_model, tell_unchecked
 from analysis.films.files import check_film_path, write_film
 from analysis.films.film import film, sequence_layout
 from analysis.films.terminal import play
+from generators.distribution import LODistribution
+from generators.ground.memory import check_memory
 from generators.ground.storage import write_atomic
 from lo_theory.agreement import observation_agreement
 from lo_theory.denoisers.denoiser import Denoiser
@@ -36,6 +38,7 @@ def sample_model(asked: Sample) -> None:
         check_film_path(asked.film)
     model = load_model(asked.model)
     tell_unchecked(asked.model, model.checked)
+    _require_room(asked.n, model.distribution)
     start = torch.full((asked.n, model.distribution.length), model.distribution.mask_id)
     generator = torch.Generator().manual_seed(asked.seed)
     decoded = decode(_denoiser(asked, model), start, _decoder(asked, model), generator)
@@ -45,6 +48,14 @@ def sample_model(asked: Sample) -> None:
     agreement = float(observation_agreement(model.distribution, rows).mean())
     calls = decoded.trace.row_calls / asked.n
     print(f"{len(rows)} sequences, {calls:g} calls each, {agreement:.2%} of the observations agree with the latents")
+
+
+def _require_room(n: int, distribution: LODistribution) -> None:
+    """Refuse more sequences than fit: their tokens twice, and what is answered about each, all at once."""
+    length, vocabulary = distribution.length, distribution.vocabulary
+    check_memory(
+        n * length * (16 + 8 * vocabulary), what=f"generating {n} sequences of {length} tokens", advice="Lower --n."
+    )
 
 
 def _denoiser(asked: Sample, model: TrainedModel) -> Denoiser:

@@ -95,12 +95,16 @@ def _private(folder: Path) -> bool:
 
 
 def _writable(folder: Path) -> bool:
+    """Whether a block of bytes can be written there: an empty file fits on a full disk too."""
     probe = folder / f".{uuid.uuid4().hex}.part"
     try:
-        probe.touch(exist_ok=False)
-        probe.unlink()
+        with probe.open("xb") as file:
+            file.write(bytes(4096))
     except OSError:
         return False
+    finally:
+        with contextlib.suppress(OSError):
+            probe.unlink()
     return True
 
 

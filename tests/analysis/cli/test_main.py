@@ -234,6 +234,12 @@ class TestSample:
         assert run("sample", "--model", models / "mdm", "--film", tmp_path / "a.mp4") == 2
         assert ".html or .gif" in capsys.readouterr().err
 
+    def test_more_than_memory_holds_is_one_line(self, models, capsys):
+        assert run("sample", "--model", models / "mdm", "--n", 10**11) == 2
+        assert re.fullmatch(
+            r"lo-theory: generating 10{11} sequences .* of memory.* Lower --n\.\n", capsys.readouterr().err
+        )
+
 
 OUT = ("--out", "{}/new")
 
@@ -247,6 +253,7 @@ TOO_MUCH = [
     (("generate", *OUT, "--rows", "1000000000000000", "--shard-rows", HUGE, *FAMILY), "on disk"),
     (("generate", *OUT, "--rows", "5", "--jobs", HUGE, *FAMILY), "got 100000000000"),
     (("generate", *OUT, "--rows", "5", "--sample-seed", str(2**63), *FAMILY), f"at most {2**63 - 1}; got {2**63}"),
+    (("generate", "zebra", *OUT, "--rows", HUGE), "keeping 100000000000 puzzles apart takes 6 TB of memory"),
     (("train", *OUT, "--batch-size", HUGE, *FAMILY), "Choose a smaller --batch-size."),
     (("train", *OUT, "--width", HUGE, *FAMILY), "training 3.6e+23 weights"),
     (("train", *OUT, "--layers", HUGE, *FAMILY), "of memory"),

@@ -57,6 +57,7 @@ def test_splits_of_a_law_of_few_classes_share_none(tmp_path, capsys):
     assert run("sudoku", "--out", tmp_path / "b", "--side", 4, "--rows", 200) == 2
     assert "puzzles of this kind up to symmetry" in capsys.readouterr().err
     assert contents(tmp_path / "b") == {}
+    assert not list((tmp_path / "b").glob(".*.part"))
 
 
 def test_zebras_are_read_back(tmp_path, capsys):

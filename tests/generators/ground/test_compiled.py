@@ -1,5 +1,6 @@
 """The cache of compiled kernels: what it depends on, and that it forgets what is out of date."""
 
+import errno
 import importlib.util
 import os
 import re
@@ -238,3 +239,21 @@ def test_another_user_without_a_home_and_with_a_read_only_installation_computes(
     done = subprocess.run([sys.executable, "-c", program], env=environment, text=True, capture_output=True, cwd="/")
     assert done.stdout == "8.0\n", done.stderr
     assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_on_a_full_disk_is_passed_over(tmp_path, monkeypatch):
+    class Full:
+        """A file on a disk that takes names and no bytes."""
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_):
+            return None
+
+        def write(self, _):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    chosen, plain = tmp_path / "full", Path.open
+    monkeypatch.setattr(Path, "open", lambda path, *mode: Full() if chosen in path.parents else plain(path, *mode))
+    assert cache_folder("kernels-0", tmp_path / "beside", str(chosen)) == tmp_path / "beside/__pycache__/kernels-0"
