@@ -80,7 +80,7 @@ def _numbers(form: Any) -> np.ndarray:
     try:
         shape = msgspec.convert(shape, list[Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]])
         raw = base64.b64decode(text, validate=True)
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, msgspec.ValidationError) as error:  # msgspec's was no ValueError before 0.20
         raise ValueError(f"the bytes of an array do not fill its shape {shown(shape)}: {error}.") from error
     wanted = math.prod(shape[:_MAX_AXES]) * np.dtype(dtype).itemsize
     if len(raw) != wanted or len(shape) > _MAX_AXES or (not raw and max(shape, default=0) > _MAX_EMPTY_AXIS):
