@@ -31,8 +31,8 @@ from generators.planted.slabs import PlantedSlabs
 from generators.zebra.reading import read_logic_grids
 
 SECONDS = 60.0
-"""Of processor time, for a case that has an answer within one. No measure of speed: without its limits a case takes minutes
-or has no end, and annotations that are checked at every call, as in the tests, slow some of them thirty times."""
+"""Of processor time, for a case that has an answer within one. No measure of speed: without its limits a case takes
+minutes or has no end, and annotations that are checked at every call, as in the tests, slow some of them much."""
 SCOPES = np.array([[0, 1, 2]])
 HALF = np.array([0.5, 0.5])
 PREDICATE = Predicate(nae(arity=3), SCOPES).to_json()
