@@ -11,7 +11,6 @@ import hashlib
 import json
 import os
 import secrets
-import shutil
 from collections import Counter
 from collections.abc import Iterator
 from itertools import islice
@@ -21,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from analysis.cli.numbers import require_at_least, whole_number
 from analysis.cli.puzzle_draws import Draws, Row
 from generators.ground.codec import seal, unseal
-from generators.ground.memory import check_memory, size
+from generators.ground.memory import check_disk, check_memory
 from generators.ground.ownership import owned_directory
 from generators.ground.storage import read_json, write_atomic, write_json_atomic
 
@@ -79,13 +78,12 @@ def _check_room(directory: Path, puzzles: int) -> None:
     check_memory(
         _BYTES_IN_MEMORY * puzzles, what=f"keeping {puzzles} puzzles apart", advice="Ask for fewer with --rows."
     )
-    there = next(path for path in (directory.absolute(), *directory.absolute().parents) if path.exists())
-    needed, free = _BYTES_ON_DISK * puzzles, shutil.disk_usage(there).free
-    if needed > free:
-        raise ValueError(
-            f"{puzzles} puzzles take {size(needed)} on disk at least; {size(free)} are free at {there}. "
-            "Ask for fewer with --rows, or choose another disk."
-        )
+    check_disk(
+        _BYTES_ON_DISK * puzzles,
+        directory,
+        what=f"{puzzles} puzzles",
+        advice="Ask for fewer with --rows, or choose another disk.",
+    )
 
 
 def _further_splits(words: tuple[str, ...]) -> list[list[Any]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ from typing import Any
 from generators.datasets.formats import MAPPED, Layout
 from generators.datasets.manifest import n_shards
 from generators.distribution import LODistribution
-from generators.ground.memory import check_memory, size
+from generators.ground.memory import check_disk, check_memory
 
 
 def check_room(
@@ -28,14 +27,13 @@ def check_room(
     bits = Layout.of(distribution, plans[0]).bits
     for plan in plans:
         _check_memory(distribution, plan, n_jobs)
-    there = next(path for path in (directory.absolute(), *directory.absolute().parents) if path.exists())
     rows = sum(plan["rows"] for plan in plans)
-    needed, free = int(rows * distribution.length * bits / 8) - written, shutil.disk_usage(there).free
-    if needed > free:
-        raise ValueError(
-            f"{rows} rows of length {distribution.length} take {size(needed)} on disk; {size(free)} are free at "
-            f"{there}. Ask for fewer rows, or choose another disk{_smaller(distribution, plans[0])}."
-        )
+    check_disk(
+        int(rows * distribution.length * bits / 8) - written,
+        directory,
+        what=f"{rows} rows of length {distribution.length}",
+        advice=f"Ask for fewer rows, or choose another disk{_smaller(distribution, plans[0])}.",
+    )
 
 
 def bytes_of_shards(directory: Path) -> int:

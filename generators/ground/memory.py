@@ -1,6 +1,9 @@
-"""Sizes are judged before memory is asked for."""
+"""Sizes are judged before memory is asked for, or files are written."""
 
 from __future__ import annotations
+
+import shutil
+from pathlib import Path
 
 import psutil
 
@@ -25,6 +28,22 @@ def check_memory(needed: int, *, what: str, advice: str) -> None:
     there = available_bytes()
     if needed > there:
         raise ValueError(f"{what} takes {size(needed)} of memory; {size(there)} are free. {advice}")
+
+
+def check_disk(needed: int, directory: Path, *, what: str, advice: str) -> None:
+    """Refuse files that do not fit on the disk of a directory, which need not be there yet.
+
+    Args:
+        needed: bytes, a lower bound of what is written.
+        what: what takes them, in the plural; for the message.
+        advice: the way out, a sentence.
+    Raises:
+        ValueError: it is more than is free; the message says both.
+    """
+    there = next(path for path in (directory.absolute(), *directory.absolute().parents) if path.exists())
+    free = shutil.disk_usage(there).free
+    if needed > free:
+        raise ValueError(f"{what} take {size(needed)} on disk; {size(free)} are free at {there}. {advice}")
 
 
 def size(count: int) -> str:
