@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from multiprocessing import current_process
@@ -35,8 +36,10 @@ def side_by_side(
 
     parent = os.getpid()
     tasks = (delayed(_in_worker)(parent, function, call) for call in calls)
+    results: Any = Parallel(n_jobs=jobs, return_as="generator" if in_order else "generator_unordered")(tasks)
     try:
-        yield from Parallel(n_jobs=jobs, return_as="generator" if in_order else "generator_unordered")(tasks)  # type: ignore[misc]
+        for result in results:  # not yield from, whose end would be joblib's, with its warning
+            yield result
     except Exception as error:
         if type(error).__name__ not in _DEAD:
             raise
@@ -45,6 +48,10 @@ def side_by_side(
             "not enough, or a cluster ended. What is finished is kept; the same command goes on from there, with fewer "
             "jobs if memory was short."
         ) from error
+    finally:
+        with warnings.catch_warnings():  # who stops early, as Ctrl-C does, knows that tasks are cancelled
+            warnings.simplefilter("ignore", UserWarning)
+            results.close()
 
 
 def _in_worker(parent: int, function: Callable[..., Result], call: tuple[Any, ...]) -> Result:

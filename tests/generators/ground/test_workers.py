@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+import warnings
 from pathlib import Path
 
 import psutil
@@ -36,6 +37,10 @@ def die(number: int) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
+def rest(seconds: float) -> None:
+    time.sleep(seconds)
+
+
 def wait(directory: Path, number: int) -> int:
     (directory / f"{number}-{os.getpid()}").touch()
     time.sleep(300)
@@ -58,6 +63,15 @@ def test_an_error_of_the_function_is_passed_on():
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+def test_who_stops_early_hears_no_warning():
+    with warnings.catch_warnings(record=True) as heard:
+        warnings.simplefilter("always")
+        results = side_by_side(rest, [(seconds,) for seconds in (0.0, 5.0, 5.0, 5.0)], jobs=2)
+        next(results)
+        results.close()  # type: ignore[attr-defined]
+    assert [str(warning.message) for warning in heard] == []
+
+
 def test_the_death_of_a_worker_is_one_line():
     with pytest.raises(ChildProcessError, match=r"workers were lost before their work was done \(TerminatedWorker"):
         list(side_by_side(die, [(1,), (2,)], jobs=2))
