@@ -1,10 +1,15 @@
-"""Shapes and types of the annotations are checked while the tests run; examples are the same on every machine."""
+"""Shapes and types of the annotations are checked, in a sample of the calls, while the tests run; examples are the same on every machine."""
 
 from __future__ import annotations
 
+import functools
+import inspect
+import itertools
 import signal
 import threading
+from typing import Any
 
+import jaxtyping
 import matplotlib
 import pytest
 import torch
@@ -42,6 +47,31 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         if isinstance(asked, settings):
             setattr(function, _SETTINGS, settings(asked, max_examples=_MORE * asked.max_examples))
 
+
+_FIRST, _EVERY = 100, 20
+
+
+def _sampled(function: Any = None, *, typechecker: Any) -> Any:
+    """Of the calls of a function in a process, the first hundred and then every twentieth are checked.
+
+    A check takes as long as a hundred lines of plain Python: all calls would double the time of the whole suite.
+    """
+    if function is None:
+        return functools.partial(_sampled, typechecker=typechecker)
+    if not inspect.isfunction(function):
+        return _jaxtyped(function, typechecker=typechecker)
+    checked = functools.cache(lambda: _jaxtyped(function, typechecker=typechecker))  # many are never called
+    numbers = itertools.count()
+
+    @functools.wraps(function)
+    def either(*args: Any, **kwargs: Any) -> Any:
+        number = next(numbers)
+        return (checked() if number < _FIRST or number % _EVERY == 0 else function)(*args, **kwargs)
+
+    return either
+
+
+_jaxtyped, jaxtyping.jaxtyped = jaxtyping.jaxtyped, _sampled
 
 # The hook must precede the first import of the packages: test modules import them, and pytest loads this file first.
 _hook = install_import_hook(["generators", "lo_theory", "analysis"], "beartype.beartype")
