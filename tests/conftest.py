@@ -1,4 +1,4 @@
-"""Shapes and types of the annotations are checked, in a sample of the calls, while the tests run; examples are the same on every machine."""
+"""Shapes and types of annotations are checked in a sample of the calls; examples are the same on every machine."""
 
 from __future__ import annotations
 

@@ -25,6 +25,7 @@ from analysis.cli.terminal import write_what_can_be_written
 from analysis.cli.train import Train
 from analysis.cli.zebra.evaluate import EvaluateZebra
 from analysis.cli.zebra.generate import GenerateZebra
+from generators.ground.allocator import keep_freed_memory
 
 Command = Annotated[
     Generate | Dataset | Train | Evaluate | Sample | Reproduce | Merge,
@@ -37,6 +38,7 @@ SECOND_WORDS: dict[str, dict[str, Any]] = {
     "generate": {"sudoku": GenerateSudoku, "zebra": GenerateZebra},
     "sample": {"sudoku": SampleSudoku},
 }
+_OF_NETWORKS = ("train", "evaluate", "sample", "reproduce")
 _INTERRUPTED = 130  # the shell's code for Ctrl-C
 
 
@@ -44,6 +46,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Parse and run; what a person did wrong is one line on stderr and exit code 2, never a traceback."""
     write_what_can_be_written()
     words = list(sys.argv[1:] if arguments is None else arguments)
+    if arguments is None and words[:1] and words[0] in _OF_NETWORKS:
+        keep_freed_memory()
     try:
         if words == ["--version"]:
             print(f"lo-theory {lo_theory.__version__}")

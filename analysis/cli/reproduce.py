@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Literal, Protocol, runtime_checkable
+from typing import Literal, Protocol, get_args, runtime_checkable
 
 from tyro.conf import Positional
 
@@ -21,6 +21,11 @@ Name = Literal[
 @runtime_checkable
 class Reproducible(Protocol):
     """An :class:`~analysis.lab.experiment.Experiment`, or the audit, whose units depend on the runs that it finds."""
+
+    @property
+    def scales(self) -> tuple[ScaleName, ...]:
+        """Those that it has, ascending."""
+        ...
 
     def reproduce(
         self, scale: ScaleName, directory: Path, *, jobs: int | None = None, device: str = "cpu", quiet: bool = False
@@ -43,7 +48,8 @@ class Reproduce:
             parallel decoding costs, exactly. "table1": the paper's Table 1, taken apart. "recipes": training for it.
             "table2", "table3", "table5": Sudoku, Zebra, and Sudokus harder than those of training. "reasoners": what
             the order of decoding does for a reasoner of fixed depth.
-        scale: "smoke" takes minutes on two cores, "small" up to an hour, "paper" a large GPU for networks.
+        scale: "smoke" takes minutes on two cores, "small" up to an hour, "long" hours in pieces ("hardness", "table1",
+            "table2" and "table5" have it), "paper" a large GPU for networks.
         out: directory; runs/NAME-SCALE if not given.
         jobs: units computed at once, one thread each; all processors if not given.
         cluster: address of a Dask scheduler whose workers compute the units, such as tcp://host:8786 (extra "cluster").
@@ -65,10 +71,10 @@ class Reproduce:
         from analysis.cli.workspace import usable_device
 
         require_at_least(1, jobs=self.jobs)
+        chosen = at_scale(self.name, self.scale)
         if self.cluster is None:  # else it is the workers' device
             usable_device(self.device)
         directory = self.out or Path("runs") / f"{self.name}-{self.scale}"
-        chosen = experiment(self.name)
         with cluster(self.cluster, self.jobs) as jobs:
             page = chosen.reproduce(self.scale, directory, jobs=jobs, device=self.device, quiet=self.quiet)
         print(f"report: {page}")
@@ -77,3 +83,17 @@ class Reproduce:
 def experiment(name: Name) -> Reproducible:
     """The experiment of that name; imported when asked for, as some compile kernels and others load networks."""
     return import_module(f"analysis.figures.{name.replace('-', '_')}.report").EXPERIMENT
+
+
+def at_scale(name: Name, scale: ScaleName) -> Reproducible:
+    """:func:`experiment`, which has that scale.
+
+    Raises:
+        ValueError: it has not; the message names those that have.
+    """
+    found = experiment(name)
+    if scale in found.scales:
+        return found
+    others = [other for other in get_args(Name) if scale in experiment(other).scales]
+    have = f"{', '.join(others)} {'has' if len(others) == 1 else 'have'} a scale {scale!r}"
+    raise ValueError(f"{have}; {name} has {', '.join(found.scales)}.")

@@ -42,6 +42,7 @@ class Train:
         sample_seed: names the training rows; those of --data have a seed already.
         seed: of initial weights and masks, and of the order of fixed rows.
         device: such as cpu or cuda.
+        processes: so many train it together, each on one thread or on a GPU of its own; torchrun says it by itself.
         restart: throw away the checkpoint in the directory instead of going on from it.
         quiet: show no progress; what was trained is said all the same.
     """
@@ -62,11 +63,14 @@ class Train:
     sample_seed: int = 1
     seed: int = 0
     device: str = "cpu"
+    processes: int = 1
     restart: bool = False
     quiet: bool = False
 
     def run(self) -> None:
         """Train, and say where the checkpoint is."""
-        from analysis.cli.training import train_model
+        from analysis.cli.processes import train_in_processes
 
-        train_model(self)
+        said = train_in_processes(self)
+        if said:
+            print(said)

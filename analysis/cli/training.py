@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
 
 from analysis.cli.distribution_file import DISTRIBUTION_NAME, save_distribution
 from analysis.cli.numbers import require_at_least
@@ -13,47 +14,69 @@ from analysis.cli.workspace import tell_unchecked, usable_device
 from analysis.cli.written_rows import written_rows
 from generators.distribution import LODistribution
 from generators.ground.ownership import owned_directory
+from generators.ground.together import Member
+from lo_theory.learning.distributed import joined
 from lo_theory.learning.objective import AutoregressiveObjective, MaskedObjective, Objective, likelihood, per_mask
+from lo_theory.learning.products import matrix_rate
 from lo_theory.learning.recipe import build_network
 from lo_theory.learning.source import FixedRows, FreshRows, RowSource
 from lo_theory.learning.stored_rows import StoredRows
-from lo_theory.learning.training import TrainConfig, check_fit, train
+from lo_theory.learning.training import TrainConfig, TrainResult, check_fit, train
 from lo_theory.orders import named_order
 
 if TYPE_CHECKING:
     from analysis.cli.train import Train
 
 
-def train_model(asked: Train) -> None:
-    """Train, and say where the checkpoint is."""
+def train_model(asked: Train, member: Member | None = None) -> str:
+    """Train, alone or as one of several processes; where the checkpoint is, said by the one that wrote it."""
     require_at_least(1, steps=asked.steps, batch_size=asked.batch_size, train_rows=asked.train_rows)
     require_at_least(0, order_seed=asked.order_seed, sample_seed=asked.sample_seed, seed=asked.seed)
     distribution, source = _distribution_and_source(asked)
     objective = _objective(asked, distribution)
-    network = build_network(asked.network, objective, source, seed=asked.seed, device=usable_device(asked.device))
+    device = usable_device(_device_name(asked.device, member))
+    network = build_network(asked.network, objective, source, seed=asked.seed, device=device)
     training = TrainConfig(
         steps=asked.steps, learning_rate=asked.learning_rate, seed=asked.seed, optimizer=asked.optimizer
     )
     check_fit(network, objective, source)
-    with owned_directory(asked.out, "train"):  # after all that can be refused without it
-        save_distribution(distribution, asked.out, replace=asked.restart)
-        keep = {"directory": asked.out, "resume": not asked.restart}
-        result = train(network, objective, source, training, progress=not asked.quiet, **keep)
-        beside = asked.out / DISTRIBUTION_NAME
-        if not beside.exists():
-            raise FileNotFoundError(
-                f"{beside} was removed during the training; without it nobody knows what the model was trained on. "
-                "Give the same command again."
-            )
+    with joined(member, device) as team:
+        keep = {"directory": asked.out, "resume": not asked.restart, "progress": not asked.quiet, "team": team}
+        if not team.first:
+            train(network, objective, source, training, **keep)
+            return ""
+        with owned_directory(asked.out, "train"):  # after all that can be refused without it
+            save_distribution(distribution, asked.out, replace=asked.restart)
+            result = train(network, objective, source, training, **keep)
+            beside = asked.out / DISTRIBUTION_NAME
+            if not beside.exists():
+                raise FileNotFoundError(
+                    f"{beside} was removed during the training; without it nobody knows what the model was trained on. "
+                    "Give the same command again."
+                )
     tell_unchecked(asked.out, result.checked)
+    return _summary(result, distribution, device)
+
+
+def _summary(result: TrainResult, distribution: LODistribution, device: torch.device) -> str:
     if not result.history:
-        print(f"{result.checkpoint}: finished before; its log is gone.")
-        return
+        return f"{result.checkpoint}: finished before; its log is gone."
     last = result.history[-1]
-    print(
+    return (
         f"{result.checkpoint}: {last.step} steps, {last.tokens} tokens, {last.flops:.3g} FLOPs, "
-        f"last batch {last.loss_nats:.4f} nats per sequence (entropy {distribution.entropy():.4f})"
+        f"last batch {last.loss_nats:.4f} nats per sequence (entropy {distribution.entropy():.4f}); "
+        f"{last.flops / last.seconds:.2g} FLOP/s, {last.flops / last.seconds / matrix_rate(device):.0%} of the rate of "
+        "large matrix products on one such device"
     )
+
+
+def _device_name(name: str, member: Member | None) -> str:
+    """The GPU of this process, if there are several."""
+    if member is None or member.size == 1 or not name.startswith("cuda"):
+        return name
+    if name != "cuda":
+        raise ValueError(f"--device {name} is one GPU, and {member.size} processes take one each; say --device cuda.")
+    return f"cuda:{member.local_rank}"
 
 
 def _objective(asked: Train, distribution: LODistribution) -> Objective:

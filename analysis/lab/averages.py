@@ -32,13 +32,17 @@ def combine_seeds(rows: Iterable[Row]) -> Rows:
 def mean_calls(rows: Iterable[Row]) -> Rows:
     """Rows with the calls of their rule averaged over seeds, so that :func:`combine_seeds` takes them as one number.
 
-    A rule that decides itself how many tokens to reveal takes another number of calls in every run.
+    A rule that decides itself how many tokens to reveal takes another number of calls in every run. Rows of numbers
+    that take no calls stay as they are.
     """
     rows = list(rows)
     calls: dict[tuple[Any, ...], list[float]] = {}
     for row in rows:
-        calls.setdefault(_rule(row), []).append(math.nan if row.calls is None else row.calls)
-    return Rows(dataclasses.replace(row, calls=float(np.mean(calls[_rule(row)]))) for row in rows)
+        if row.calls is not None:
+            calls.setdefault(_rule(row), []).append(row.calls)
+    return Rows(
+        row if row.calls is None else dataclasses.replace(row, calls=float(np.mean(calls[_rule(row)]))) for row in rows
+    )
 
 
 def _rule(row: Row) -> tuple[Any, ...]:

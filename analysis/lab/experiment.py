@@ -75,6 +75,8 @@ class Experiment(Generic[Size]):
         units: what is computed, each once.
         figures: by name, drawn from rows and from nothing else.
         report: what the page says of a run; the lab adds what was run, and when.
+        growing: scales whose units lie hours apart: tables, figures and page are written anew when one is finished, of
+            those that are. ``figures`` and ``report`` then take what there is.
     """
 
     name: str
@@ -82,6 +84,12 @@ class Experiment(Generic[Size]):
     units: Callable[[Size], Sequence[Unit]]
     figures: Callable[[Rows, Size], Mapping[str, Figure]]
     report: Callable[[Run[Size]], Report]
+    growing: tuple[ScaleName, ...] = ()
+
+    @property
+    def scales(self) -> tuple[ScaleName, ...]:
+        """Those that it has, ascending."""
+        return tuple(self.sizes)
 
     def reproduce(
         self, scale: ScaleName, directory: Path, *, jobs: int | None = None, device: str = "cpu", quiet: bool = False
@@ -95,25 +103,39 @@ class Experiment(Generic[Size]):
             device: of the networks, where there are any.
             quiet: show no progress.
         Raises:
+            ValueError: it has no such scale.
             As :func:`run_units`.
         """
         started = time.perf_counter()
-        size = self.sizes[scale]
-        wanted, name = self.units(size), f"{self.name} {scale}"
+        if scale not in self.sizes:
+            raise ValueError(f"{self.name} has no scale {scale!r}; it has {', '.join(self.scales)}.")
+        wanted, name = self.units(self.sizes[scale]), f"{self.name} {scale}"
         page = kept_report(wanted, directory)
         if page is not None:
             return page
-        with owned_directory(directory, f"reproduce {name}"):
-            units = run_units(wanted, directory, name=name, jobs=jobs, device=device, quiet=quiet)
-            rows = all_rows(units)
-            write_tables(units, directory / TABLES)
-            from analysis.lab.style import save_figure  # so that units load without a plotting library
 
-            drawn = self.figures(rows, size)
-            figures = {name: save_figure(figure, directory / FIGURES, name) for name, figure in drawn.items()}
-            run = Run(scale=scale, size=size, units=units, rows=rows, figures=figures)
-            account = Account(scale=scale, minutes=(time.perf_counter() - started) / 60, units=units)
-            return write_report(directory, self.report(run), account)
+        def write(units: Sequence[StoredUnit]) -> Path:
+            minutes = (time.perf_counter() - started) / 60
+            account = Account(scale=scale, minutes=minutes, units=units, wanted=len(wanted))
+            return self._write(scale, units, directory, account)
+
+        with owned_directory(directory, f"reproduce {name}"):
+            after_each = write if scale in self.growing else None
+            units = run_units(
+                wanted, directory, name=name, jobs=jobs, device=device, quiet=quiet, after_each=after_each
+            )
+            return write(units)
+
+    def _write(self, scale: ScaleName, units: Sequence[StoredUnit], directory: Path, account: Account) -> Path:
+        """Tables, figures and page of finished units; returns the page."""
+        from analysis.lab.style import save_figure  # so that units load without a plotting library
+
+        size, rows = self.sizes[scale], all_rows(units)
+        write_tables(units, directory / TABLES)
+        drawn = self.figures(rows, size)
+        figures = {name: save_figure(figure, directory / FIGURES, name) for name, figure in drawn.items()}
+        run = Run(scale=scale, size=size, units=units, rows=rows, figures=figures)
+        return write_report(directory, self.report(run), account)
 
 
 def kept_report(wanted: Sequence[Unit], directory: Path) -> Path | None:
@@ -144,6 +166,7 @@ def run_units(
     jobs: int | None = None,
     device: str = "cpu",
     quiet: bool = False,
+    after_each: Callable[[Sequence[StoredUnit]], object] | None = None,
 ) -> list[StoredUnit]:
     """Finish every unit and read all of them back, in their order; what is there already is not computed again.
 
@@ -154,6 +177,7 @@ def run_units(
             backend is joblib's, so ``joblib.parallel_config`` may send them to a cluster.
         device: of the networks.
         quiet: neither the bar, whose time left is that of the units not finished before, nor a line for each unit.
+        after_each: called with all that are finished, in their order, whenever another one is, but for the last.
     Raises:
         DirectoryInUseError: another process owns ``directory``
             (:func:`~generators.ground.ownership.owned_directory`). Workers write below it under this process's lock,
@@ -177,6 +201,8 @@ def run_units(
                 bar.update(number > len(lines))
                 if not quiet:
                     bar.write(f"{number:3}/{len(units)} {line}")
+                if after_each is not None and len(lines) < number < len(units):
+                    after_each(store.units(units))
         return store.units(units)
 
 

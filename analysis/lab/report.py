@@ -127,11 +127,18 @@ class Account:
         scale: as it was named on the command line.
         minutes: wall clock of the whole run, None if not measured.
         units: the finished units.
+        wanted: how many there are to be; None: no more than these.
     """
 
     scale: str
     minutes: float | None = None
     units: Sequence[StoredUnit] = field(default=(), repr=False)
+    wanted: int | None = None
+
+    @property
+    def missing(self) -> int:
+        """Units that are not finished yet."""
+        return max((self.wanted or 0) - len(self.units), 0)
 
 
 def write_report(directory: Path, report: Report, account: Account) -> Path:

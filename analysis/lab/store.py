@@ -16,6 +16,7 @@ from analysis.lab.provenance import Provenance
 from analysis.lab.rows import Row, Rows, same
 from generators.ground.codec import fingerprint, seal, unseal
 from generators.ground.forms import read_form
+from generators.ground.later import plain
 from generators.ground.storage import read_json, write_json_atomic
 
 OF_BEFORE = "written before files had digests"
@@ -52,6 +53,8 @@ class StoredUnit:
 def config_to_json(config: Config) -> dict[str, Any]:
     """JSON form of a frozen dataclass, its class name as ``kind``; tuples become lists, paths are refused.
 
+    Fields that are :func:`~generators.ground.later.later` stand in it where they say something.
+
     Raises:
         TypeError: not a frozen dataclass, or a field that JSON has no form for.
     """
@@ -59,10 +62,10 @@ def config_to_json(config: Config) -> dict[str, Any]:
     if parameters is None or not parameters.frozen:
         raise TypeError(f"a unit is configured by an instance of a frozen dataclass; got {config!r}.")
     try:
-        plain = json.loads(json.dumps(dataclasses.asdict(config), allow_nan=False))
+        form = json.loads(json.dumps(plain(config), allow_nan=False))
     except (TypeError, ValueError) as error:
         raise TypeError(f"every field of {type(config).__name__} must have a JSON form: {error}.") from error
-    return {"kind": type(config).__name__} | plain
+    return {"kind": type(config).__name__} | form
 
 
 def unit_key(config: Config) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -20,7 +21,8 @@ from generators.ground.draws import derived_seed
 from lo_theory.denoisers.denoiser import Denoiser
 from lo_theory.denoisers.network import MaskedDenoiser
 from lo_theory.denoisers.oracle import PosteriorDenoiser
-from lo_theory.learning.network import Transformer
+from lo_theory.learning.flops import training_flops
+from lo_theory.learning.network import NetworkConfig, Transformer
 from lo_theory.learning.objective import Curriculum, MaskedObjective, Objective, likelihood, per_mask
 from lo_theory.learning.recipe import train_network
 from lo_theory.learning.source import FreshRows
@@ -31,6 +33,7 @@ from lo_theory.posteriors.exact import exact_posterior
 TRAIN, TEST = 1, 2
 """Streams of sample seeds, so that training and test rows never meet."""
 _ORDER = 3  # stream of random orders
+_UNSAVED = 1e12  # operations that a stopped training may lose on a processor: a minute or so of one core
 
 
 @dataclass(frozen=True)
@@ -152,12 +155,44 @@ def masked_objective(setting: Setting) -> MaskedObjective:
 
 
 def train_unit(unit: LearnerUnit, objective: Objective, directory: Path, device: torch.device) -> Transformer:
-    """Train the network of a unit; weights, checkpoint and log lie in ``directory / "training"``.
+    """Train the network of a unit; weights, checkpoint and log lie in :func:`training_folder`.
 
     A run that was stopped goes on from its last checkpoint.
     """
-    setting = unit.setting
-    source = FreshRows(unit.build(), unit.sample_seed(TRAIN), setting.batch_size)
-    config = TrainConfig(steps=setting.steps, learning_rate=setting.learning_rate, seed=unit.seed)
-    folder = directory / "training" / unit_key(unit)
-    return train_network(setting, objective, source, config, directory=folder, device=device).network
+    source = FreshRows(unit.build(), unit.sample_seed(TRAIN), unit.setting.batch_size)
+    config = train_config(unit, objective, device)
+    return train_network(
+        unit.setting, objective, source, config, directory=training_folder(unit, directory), device=device
+    ).network
+
+
+def training_folder(unit: LearnerUnit, directory: Path) -> Path:
+    """Where the training of a unit lies, below the directory of its run."""
+    return directory / "training" / unit_key(unit)
+
+
+def network_config(unit: LearnerUnit, objective: Objective) -> NetworkConfig:
+    """The network that :func:`train_unit` trains."""
+    distribution, shape = unit.build(), dataclasses.asdict(unit.setting.shape)
+    return NetworkConfig(
+        length=distribution.length, vocabulary=distribution.vocabulary, causal=objective.causal, **shape
+    )
+
+
+def train_config(unit: LearnerUnit, objective: Objective, device: torch.device) -> TrainConfig:
+    """How the setting of a unit says that its network is trained.
+
+    On a processor checkpoints are so frequent that a stopped run loses a minute or two; how often has no part in the
+    numbers.
+    """
+    setting, usual = unit.setting, TrainConfig(steps=1).checkpoint_every
+    step = setting.batch_size * training_flops(network_config(unit, objective))
+    return TrainConfig(
+        steps=setting.steps,
+        learning_rate=setting.learning_rate,
+        min_ratio=setting.min_ratio,
+        weight_decay=setting.weight_decay,
+        optimizer=setting.optimizer,
+        seed=unit.seed,
+        checkpoint_every=min(usual, max(1, round(_UNSAVED / step))) if device.type == "cpu" else usual,
+    )

@@ -35,7 +35,8 @@ DISTINCT = "distinct_latents"
 DIVISORS = (1, 2, 6, 15, 30)
 """Network calls per sequence are L divided by these: 300, 150, 50, 20, 10 at the paper's L = 300."""
 
-_GENERATE = 5  # stream of the seed of generation, apart from those of training and test rows
+GENERATE = 5
+"""Stream of the seed of generation, apart from those of training and test rows."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,15 +63,9 @@ class Table1Unit(LearnerUnit):
         self, rule: SamplingRule, denoiser: Denoiser, distribution: LODistribution, about: Subject
     ) -> Iterator[Row]:
         """Agreement of both kinds, and whether the sampler still draws different latents."""
-        generator = torch.Generator().manual_seed(self.sample_seed(_GENERATE))
+        generator = torch.Generator().manual_seed(self.sample_seed(GENERATE))
         drawn = generate(denoiser, rule.decoder, self.setting.generated, generator)
-        for row in order_accuracy(drawn.tokens, distribution, about=about, decoder=rule.name, calls=drawn.calls):
-            yield replace(row, experiment=EXPERIMENT_NAME, swept=rule.swept, at=rule.at)
-        share = _distinct_share(distribution.split(drawn.tokens)[0])
-        different = Estimate(value=share, standard_error=math.nan, samples=len(drawn.tokens), method="monte_carlo")
-        yield about.row(
-            EXPERIMENT_NAME, DISTINCT, different, decoder=rule.name, calls=drawn.calls, swept=rule.swept, at=rule.at
-        )
+        yield from sweep_rows(drawn.tokens, drawn.calls, rule, distribution, about)
 
     def _rules(self, length: int) -> list[SamplingRule]:
         budgets = sorted({max(1, length // divisor) for divisor in DIVISORS}, reverse=True)
@@ -83,6 +78,17 @@ class Table1Unit(LearnerUnit):
         if self.model == CONTROL:
             return PosteriorDenoiser(forgiving_posterior(distribution))
         return MaskedDenoiser(train_unit(self, masked_objective(self.setting), directory, device), everywhere=True)
+
+
+def sweep_rows(
+    tokens: Int64[np.ndarray, "n L"], calls: float, rule: SamplingRule, distribution: LODistribution, about: Subject
+) -> Iterator[Row]:
+    """Agreement of sequences that a rule has drawn, whole ones that agree, and the share of distinct latents."""
+    for row in order_accuracy(tokens, distribution, about=about, decoder=rule.name, calls=calls):
+        yield replace(row, experiment=EXPERIMENT_NAME, swept=rule.swept, at=rule.at)
+    share = _distinct_share(distribution.split(tokens)[0])
+    different = Estimate(value=share, standard_error=math.nan, samples=len(tokens), method="monte_carlo")
+    yield about.row(EXPERIMENT_NAME, DISTINCT, different, decoder=rule.name, calls=calls, swept=rule.swept, at=rule.at)
 
 
 def size_name(n_latents: int, n_observations: int) -> str:

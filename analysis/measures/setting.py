@@ -1,4 +1,4 @@
-"""Sizes of distributions, networks and measurements: three scales of one experiment.
+"""Sizes of distributions, networks and measurements: the scales of one experiment.
 
 ``small`` has the sizes of ``smoke``, so that its three seeds say how far a single run may be trusted; in one directory
 the two share finished units.
@@ -13,7 +13,9 @@ from typing import Any, Literal
 from analysis.lab.experiment import ScaleName
 from generators.distribution import LODistribution
 from generators.families import local_hash, nae_sat, random_logic
+from generators.ground.later import later
 from lo_theory.learning.network import Shape
+from lo_theory.learning.optimizer import OptimizerName
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +29,7 @@ class Setting(Shape):
         structure_seed: fixes every distribution.
         heads: of attention.
         steps, batch_size, learning_rate: of every training run: equal model, equal FLOPs.
+        optimizer, min_ratio, weight_decay: of every training run, see ``lo_theory.learning.training.TrainConfig``.
         weighting: of the masked objective, see ``lo_theory.learning.objective``.
         curriculum: share of the training in which masks grow from few to all; 0 for none.
         test_rows: sequences behind a likelihood.
@@ -45,6 +48,9 @@ class Setting(Shape):
     steps: int
     batch_size: int = 64
     learning_rate: float = 4e-3
+    optimizer: OptimizerName = later("adamw")  # noqa: RUF009 - a field, as dataclasses.field makes one
+    min_ratio: float = later(0.1)
+    weight_decay: float = later(0.1)
     weighting: Literal["per_mask", "likelihood"] = "per_mask"
     curriculum: float = 0.0
     test_rows: int = 1024
@@ -71,12 +77,14 @@ class Scale:
             not simply memorised.
         seeds: training runs per learner; each has its own initial weights, training rows, masks and test rows.
         permutations: pi-learners per kind of order.
+        only_map: nothing but the task errors of ``planning`` on NAE-SAT, in pieces; the rest is not measured.
     """
 
     planning: Setting
     learning: Setting
     seeds: int
     permutations: int
+    only_map: bool = False
 
 
 _PAPER_NETWORK: dict[str, Any] = {

@@ -6,7 +6,8 @@ column, value) in the order that it was trained on. Reasoners of fixed depth sta
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import Literal
 
@@ -23,6 +24,7 @@ class PuzzleLearner:
         order: in which an autoregressive model writes; None for the others.
         grid: it is told which cell of the grid each token belongs to.
         large: it has the larger of two shapes.
+        harder: it is also trained on puzzles as hard as those of the hard test set.
         times: its operations, in those of masked diffusion: 1 or 10.
     """
 
@@ -30,6 +32,7 @@ class PuzzleLearner:
     order: Order | None = None
     grid: bool = False
     large: bool = False
+    harder: bool = False
     times: int = 1
 
     @property
@@ -39,6 +42,7 @@ class PuzzleLearner:
             f"{self.order} order": self.order is not None,
             "grid embeddings": self.grid,
             "large": self.large,
+            "harder puzzles too": self.harder,
             f"{self.times} times the operations": self.times > 1,
         }
         first = f"{self.kind} reasoner" if self.reasoning else self.kind
@@ -64,11 +68,18 @@ SINGLES = PuzzleLearner(kind="singles")
 REASONERS = (SINGLES, PEERS)
 
 _TRAINED = (MASKED, ARM_FIXED, ARM_SOLVER, ARM_RANDOM)
+_EITHER = (False, True)
 _VARIANTS = [
-    PuzzleLearner(kind=plain.kind, order=plain.order, grid=grid, large=large, times=times)
-    for plain, grid, large, times in product(_TRAINED, (False, True), (False, True), (1, 10))
+    PuzzleLearner(kind=plain.kind, order=plain.order, grid=grid, large=large, harder=harder, times=times)
+    for plain, grid, large, harder, times in product(_TRAINED, _EITHER, _EITHER, _EITHER, (1, 10))
 ]
 _BY_NAME = {learner.name: learner for learner in (*_VARIANTS, *REASONERS)}
+
+
+def standing_for(learner: PuzzleLearner, models: Collection[str | None]) -> str:
+    """Whose rows stand for ``learner``'s: where it is not there, those of the one told the grid."""
+    told = replace(learner, grid=True).name
+    return told if learner.name not in models and told in models else learner.name
 
 
 def learner_named(name: str) -> PuzzleLearner:
@@ -80,7 +91,7 @@ def learner_named(name: str) -> PuzzleLearner:
     if name not in _BY_NAME:
         plain = ", ".join(repr(learner.name) for learner in (*_TRAINED, *REASONERS))
         raise ValueError(
-            f"unknown learner {name!r}; there are {plain}, the trained ones also with ', grid embeddings', ', large' "
-            "and ', 10 times the operations' behind them, in this order."
+            f"unknown learner {name!r}; there are {plain}, the trained ones also with ', grid embeddings', ', large', "
+            "', harder puzzles too' and ', 10 times the operations' behind them, in this order."
         )
     return _BY_NAME[name]

@@ -82,6 +82,25 @@ SUDOKU_6 = PuzzleSize(
     ),
     learners=(MASKED, replace(MASKED, grid=True), ARM_SOLVER, ARM_FIXED, *REASONERS),
 )
+SUDOKU_9_LONG = PuzzleSize(
+    problem=SudokuProblem(side=9, hard=(9, 9)),
+    setting=taught(
+        PuzzleSetting(
+            shape=Shape(layers=2, loops=8, width=64, heads=4),
+            steps=12_000,
+            learning_rate=4e-3,
+            pool=250_000,
+            boards=500,
+            paper_boards=1000,
+            rules="noise",
+        )
+    ),
+    learners=(
+        *(replace(MASKED, grid=True, harder=harder) for harder in (False, True)),
+        *(replace(arm, grid=True) for arm in (ARM_SOLVER, ARM_FIXED)),
+        *REASONERS,
+    ),
+)
 SUDOKU_9 = PuzzleSize(
     problem=SudokuProblem(side=9, hard=(9, 9)),
     setting=taught(

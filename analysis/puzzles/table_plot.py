@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from analysis.lab.averages import combine_seeds, mean_calls
-from analysis.lab.rows import MDM, Row, Rows
+from analysis.lab.rows import Row, Rows
 from analysis.lab.style import (
     BLUE,
     GREEN,
@@ -30,7 +30,7 @@ from analysis.lab.style import (
     paper_style,
 )
 from analysis.puzzles.judging import BOARD
-from analysis.puzzles.learner import learner_named
+from analysis.puzzles.learner import MASKED, learner_named, standing_for
 from analysis.puzzles.paper import PuzzlesOfPaper
 from analysis.puzzles.scales import ONE_AT_A_TIME
 from lo_theory.samplers.menu import (
@@ -61,7 +61,7 @@ _MORE = {
 
 
 def draw_puzzle_table(
-    rows: Rows, paper: Mapping[str, Sequence[PuzzlesOfPaper]] | None = None, model: str = MDM
+    rows: Rows, paper: Mapping[str, Sequence[PuzzlesOfPaper]] | None = None, model: str | None = None
 ) -> Figure:
     """A panel per test set with every learner, and one of ``model`` with the decoding suite on the first test set.
 
@@ -71,14 +71,14 @@ def draw_puzzle_table(
         rows: of a puzzle table; seeds are averaged first.
         paper: name of a test set -> the paper's numbers, drawn as crosses below ours. A learner that stands here only
             in the size of the small ones has those of the paper's large one.
-        model: whose rules are compared.
+        model: whose rules are compared; None: masked diffusion.
     Raises:
         ValueError: no accuracy of boards among the rows.
     """
     rows = combine_seeds(mean_calls(rows)).where(metric=BOARD)
     if not rows:
         raise ValueError("there is no accuracy of boards among these rows; pass those of a puzzle table.")
-    names = rows.values("distribution")
+    names, model = rows.values("distribution"), model or standing_for(MASKED, rows.values("model"))
     models = sorted(rows.values("model"), key=_apart)[::-1]
     numbers = {name: _on_lines((paper or {}).get(name, ()), models) for name in names}
     single = rows.where(swept=ONE_AT_A_TIME)
@@ -114,7 +114,8 @@ def _on_lines(paper: Sequence[PuzzlesOfPaper], models: Sequence[str]) -> list[tu
     """The paper's numbers with the learner on whose line each is drawn; those of absent learners are left out."""
     found = []
     for number in paper:
-        own, small = number.learner.name, replace(number.learner, large=False).name
+        own = standing_for(number.learner, models)
+        small = standing_for(replace(number.learner, large=False), models)
         line = own if own in models else small
         if line in models and number.decoder in _RULES:
             found.append((line, number))

@@ -11,7 +11,7 @@ from analysis.lab.experiment import Run
 from analysis.lab.report import Check, FigureItem, Report, Section, TableItem, cell
 from analysis.lab.rows import Row, Rows
 from analysis.puzzles.judging import BOARD, CELL, VALIDITY
-from analysis.puzzles.learner import ARM_FIXED, ARM_RANDOM, ARM_SOLVER, MASKED, REASONERS, learner_named
+from analysis.puzzles.learner import ARM_FIXED, ARM_RANDOM, ARM_SOLVER, MASKED, REASONERS, learner_named, standing_for
 from analysis.puzzles.order.measures import AVAILABLE
 from analysis.puzzles.order.measures import EXPERIMENT_NAME as ORDER
 from analysis.puzzles.order.plot import draw_reasoning_order
@@ -102,10 +102,15 @@ def puzzle_checks(means: Rows, goal: str | None) -> list[Check]:
     """
     checks = []
     for name, here in _boards(means).by("distribution").items():
-        margin, top, vanilla = (here.get(model=MASKED.name, decoder=rule) for rule in (MARGIN, TOP, VANILLA))
+        models = here.values("model")
+        masked = standing_for(MASKED, models)
+        margin, top, vanilla = (here.get(model=masked, decoder=rule) for rule in (MARGIN, TOP, VANILLA))
         if not (margin and top and vanilla):
             continue
-        arms = {arm: here.get(model=arm.name, decoder=OWN_ORDER) for arm in (ARM_FIXED, ARM_RANDOM, ARM_SOLVER)}
+        arms = {
+            arm: here.get(model=standing_for(arm, models), decoder=OWN_ORDER)
+            for arm in (ARM_FIXED, ARM_RANDOM, ARM_SOLVER)
+        }
         if name == goal:
             checks.append(
                 Check(
@@ -190,6 +195,17 @@ def _caveats(size: PuzzleSize) -> list[str]:
             f"Masked diffusion hides more answers than the paper's uniform number: the largest of "
             f"{size.setting.mask_draws} uniform draws."
         )
+    shape = size.setting.shape
+    if shape.loops > 1:
+        caveats.append(
+            f"Every network runs its {shape.layers} layers {shape.loops} times with the same weights; what is said of "
+            "inner layers is said of the ends of these loops."
+        )
+    if any(learner.harder for learner in size.learners):
+        caveats.append(
+            "Of a network that learned from 'harder puzzles too' the hard ones are not beyond its training; no test "
+            "puzzle is a training puzzle up to symmetry all the same."
+        )
     hard = size.problem.hard
     if isinstance(size.problem, ZebraProblem) and hard is not None and hard[1] <= size.problem.levels[1]:
         caveats.append(
@@ -200,7 +216,11 @@ def _caveats(size: PuzzleSize) -> list[str]:
 
 
 def _paper_tables(means: Rows, numbers: dict[str, tuple[PuzzlesOfPaper, ...]]) -> list[TableItem]:
-    boards = _boards(means)
+    boards, models = _boards(means), means.values("model")
+
+    def here(name: str, paper: PuzzlesOfPaper) -> Row | None:
+        return boards.get(distribution=name, model=standing_for(paper.learner, models), decoder=paper.decoder)
+
     return [
         TableItem(
             caption=f"{name}: the paper's rows, for puzzles and training of its own, beside ours. '-': not run at this "
@@ -211,7 +231,7 @@ def _paper_tables(means: Rows, numbers: dict[str, tuple[PuzzlesOfPaper, ...]]) -
                     paper.learner.name,
                     paper.decoder,
                     f"{paper.solved:.1%}",
-                    _percent(boards.get(distribution=name, model=paper.learner.name, decoder=paper.decoder)),
+                    _percent(here(name, paper)),
                 ]
                 for paper in papers
             ],

@@ -53,6 +53,7 @@ from lo_theory.puzzles.candidates import CandidateDenoiser
 from lo_theory.samplers.batches import decode_batches
 from lo_theory.samplers.menu import (
     MARGIN,
+    NOISY,
     ONE_EACH,
     PAPERS,
     SamplingRule,
@@ -64,6 +65,7 @@ from lo_theory.samplers.menu import (
 from lo_theory.samplers.tokens import argmax_token
 
 _TRAIN, _TEST, _DECODE = 1, 2, 3  # streams of seeds that never meet
+_CHECKPOINT_EVERY = 200  # steps: two minutes of the longest trainings on a CPU
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,7 +85,7 @@ class PuzzleSetting:
         paper_boards: puzzles of the first test set for the paper's three rules, one cell per call, where intervals
             shall come apart; None: as many as for the others.
         calls: budgets of network calls for the rules that keep one.
-        rules: "all" of the suite, or the "paper"'s three.
+        rules: "all" of the suite, the "paper"'s three, or those and what the paper's "noise" makes of them.
     """
 
     shape: Shape
@@ -102,7 +104,7 @@ class PuzzleSetting:
     boards: int = 1000
     paper_boards: int | None = None
     calls: tuple[int, ...] = ()
-    rules: Literal["all", "paper"] = "all"
+    rules: Literal["all", "paper", "noise"] = "all"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,8 +115,8 @@ class PuzzleUnit:
         model: name of a :class:`~analysis.puzzles.learner.PuzzleLearner`.
         seed: of weights, training and test puzzles, masks and noise.
     Raises:
-        ValueError: no such learner, a reasoner for another puzzle than Sudoku, a large one without a large shape, or
-            clues that cannot be read whole.
+        ValueError: no such learner, a reasoner for another puzzle than Sudoku, a large one without a large shape, clues
+            that cannot be read whole, or harder puzzles where there are none or where no solver has an order for them.
     """
 
     problem: SudokuProblem | ZebraProblem
@@ -128,6 +130,8 @@ class PuzzleUnit:
             raise ValueError(f"a {self.model} knows Sudoku alone; got {self.problem.name}.")
         if self.setting.whole_clues:
             self._patches()
+        if self.learner.harder:
+            _ = self.form
         if self.learner.large and self.setting.large is None:
             raise ValueError(f"{self.model}: this setting names no large shape; pass PuzzleSetting(large=...).")
 
@@ -146,9 +150,19 @@ class PuzzleUnit:
         """In which an autoregressive model writes; None for the others."""
         return self.learner.order
 
+    @property
+    def form(self) -> Form:
+        """How its training puzzles are written, and which they are."""
+        problem = self.problem
+        if not self.learner.harder:
+            return problem.form(self.order)
+        if problem.hard is None:
+            raise ValueError(f"{self.model}: {problem.name} has no harder puzzles here; pass hard=(lowest, highest).")
+        return dataclasses.replace(problem, levels=(problem.levels[0], problem.hard[1])).form(self.order)
+
     def measure(self, directory: Path, device: torch.device) -> Iterator[Row]:
         """Accuracies on every test set by every rule; where any order is free, how it resembles a person's."""
-        form = self.problem.form(self.order)
+        form = self.form
         denoiser = self._denoiser(form, directory, device)
         for name, levels in self.problem.tests.items():
             some = self._boards(levels, self.setting.boards)
@@ -208,6 +222,8 @@ class PuzzleUnit:
         most = int((boards.prompt(form, 0, len(boards)) == form.vocabulary).sum(axis=1).max())
         if self.learner.reasoning or self.setting.rules == "paper":
             return [rule for rule in one_cell_rules(most) if _is_papers(rule)]
+        if self.setting.rules == "noise":
+            return [rule for rule in one_cell_rules(most) if _is_papers(rule) or rule.name in NOISY]
         budgets = [rule for calls in self.setting.calls for rule in board_rules(calls)]
         return [*one_cell_rules(most), *budgets, *trusting_rules(token=argmax_token)]
 
@@ -235,6 +251,7 @@ class PuzzleUnit:
             weight_decay=setting.weight_decay,
             optimizer=setting.optimizer,
             seed=self.seed,
+            checkpoint_every=_CHECKPOINT_EVERY,
         )
         return train_network(
             network,

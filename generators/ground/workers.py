@@ -9,6 +9,7 @@ from functools import cache
 from multiprocessing import current_process
 from typing import Any, TypeVar
 
+from generators.ground.allocator import keep_freed_memory
 from generators.ground.ownership import end_with_parent
 
 Result = TypeVar("Result")
@@ -38,7 +39,7 @@ def side_by_side(
     tasks = (delayed(_in_worker)(parent, function, call) for call in calls)
     results: Any = Parallel(n_jobs=jobs, return_as="generator" if in_order else "generator_unordered")(tasks)
     try:
-        for result in results:  # not yield from, whose end would be joblib's, with its warning
+        for result in results:  # noqa: UP028 - the end of yield from would be joblib's, with its warning
             yield result
     except Exception as error:
         if type(error).__name__ not in _DEAD:
@@ -62,7 +63,8 @@ def _in_worker(parent: int, function: Callable[..., Result], call: tuple[Any, ..
 
 @cache
 def _follow(parent: int) -> None:
-    """Watch the parent from now on, once per process; workers of a cluster have another one, and their own rules."""
+    """Watch the parent and keep freed memory, once per process; a cluster's workers have their own parent and rules."""
     if os.getppid() != parent:
         os._exit(1)
     end_with_parent()
+    keep_freed_memory()

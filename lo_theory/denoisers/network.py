@@ -15,6 +15,7 @@ from torch import Tensor
 from lo_theory.denoisers.denoiser import whole_tokens
 from lo_theory.learning.network import Transformer
 from lo_theory.learning.objective import shift_right
+from lo_theory.learning.products import fast_products
 from lo_theory.orders import check_order
 
 
@@ -45,10 +46,11 @@ class MaskedDenoiser:
         """
         tokens = whole_tokens(tokens, self.length)
         inputs = tokens.to(_device(self.network))
-        if self.everywhere:
-            return self.network(inputs).log_softmax(dim=-1).to(tokens.device)
         hidden = inputs == self.vocabulary
-        log_probs = self.network(inputs, where=hidden).log_softmax(dim=-1)  # (M, V)
+        with fast_products(inputs.device):
+            log_probs = self.network(inputs, where=None if self.everywhere else hidden).log_softmax(dim=-1)
+        if self.everywhere:
+            return log_probs.to(tokens.device)
         answers = log_probs.new_full((*tokens.shape, self.vocabulary), math.nan)
         return answers.masked_scatter_(hidden[..., None], log_probs).to(tokens.device)
 
@@ -121,7 +123,8 @@ class CausalDenoiser:
     def _next_log_probs(self, inputs: Int64[Tensor, "B T"], steps: Int64[Tensor, " B"]) -> Float[Tensor, "B V"]:
         """Of the token at ``steps`` of each row."""
         if self._cache is None:
-            return self._log_probs(inputs)[torch.arange(len(inputs)), steps.to(_device(self.network))]
+            log_probs = self._log_probs(inputs)
+            return log_probs[torch.arange(len(inputs), device=log_probs.device), steps.to(log_probs.device)]
         device = _device(self.network)
         return self.network.next_logits(inputs.to(device), steps.to(device), self._cache).log_softmax(dim=-1)
 

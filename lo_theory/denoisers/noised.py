@@ -124,11 +124,14 @@ def inversion_hardness(distribution: LODistribution) -> Hardness:
     An observation is as hard as the share of its scope that is hidden: with all its latents visible it is computed. A
     latent is as hard as the share of its observations that are visible: they are the evidence to be inverted.
     """
-    reads = _scope_matrix(distribution)  # (P, N)
-    latents = torch.tensor(distribution.latent_positions.tolist())
-    observations = torch.tensor(distribution.observation_positions.tolist(), dtype=torch.int64)
+    parts = (
+        _scope_matrix(distribution),  # (P, N)
+        torch.tensor(distribution.latent_positions.tolist()),
+        torch.tensor(distribution.observation_positions.tolist(), dtype=torch.int64),
+    )
 
     def hardness(tokens: Int64[Tensor, "B L"], log_probs: Float64[Tensor, "B L V"]) -> Float64[Tensor, "B L"]:
+        reads, latents, observations = (part.to(log_probs.device) for part in parts)
         masked = (tokens == log_probs.shape[-1]).double()
         hard = torch.zeros_like(log_probs[..., 0])
         hard[:, observations] = masked[:, latents] @ reads.T / reads.sum(dim=1).clamp_min(1)

@@ -54,7 +54,7 @@ class TabulatedDenoiser:
             answers = ask(self.denoiser, self.tokens(some)).to(torch.float64)
             self._answers[some] = (answers / self.grid).round() * self.grid if self.grid else answers
         self._known[unknown] = True
-        return self._answers[code]
+        return self._answers[code].to(tokens.device)
 
     def number(self, tokens: Integer[Tensor, "n L"]) -> Int64[Tensor, " n"]:
         """The number of each sequence with masks.
@@ -63,7 +63,7 @@ class TabulatedDenoiser:
             TypeError: tokens that are no integers.
             ValueError: another shape than (n, L), a pad or another id outside ``range(V + 1)``.
         """
-        tokens = whole_tokens(tokens, self.length)
+        tokens = whole_tokens(tokens, self.length).cpu()
         outside = (tokens < 0) | (tokens > self.mask_id)
         if outside.any():
             raise ValueError(

@@ -22,6 +22,7 @@ from torch import Tensor
 
 from generators.ground.codec import SEAL, seal, unseal
 from generators.ground.forms import read_form
+from generators.ground.later import plain
 from generators.ground.storage import parse_json, write_atomic
 from lo_theory.learning.checkpoint_form import CoordinatesForm, NetworkForm, PatchesForm, check_description
 from lo_theory.learning.coordinates import GridCoordinates
@@ -106,7 +107,7 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     tensors = {name: value.contiguous() for name, value in checkpoint.tensors.items()}
     form = {field.name: getattr(checkpoint, field.name) for field in dataclasses.fields(checkpoint)}
     del form["tensors"], form["checked"]
-    form |= {"format": _FORMAT, "checksum": _checksum(tensors), "network": dataclasses.asdict(checkpoint.network)}
+    form |= {"format": _FORMAT, "checksum": _checksum(tensors), "network": plain(checkpoint.network)}
     text = json.dumps(seal(form), sort_keys=True, allow_nan=False)
     check_description(unseal(json.loads(text), what="checkpoint")[0])
     write_atomic(path, save(tensors, {_FIELD: text}))
@@ -163,7 +164,8 @@ def network_in(path: Path, checkpoint: Checkpoint) -> Transformer:
 def network_config_from_json(form: Mapping[str, Any]) -> NetworkConfig:
     """A network's shape from its JSON form, the dictionary of its fields.
 
-    Files from before there were coordinates or patches lack those fields; their networks have none.
+    Files from before there were coordinates or patches lack those fields; their networks have none. Loops are named
+    where there is more than one.
 
     Raises:
         ValueError: an unknown or missing field, or a value that the config refuses.

@@ -35,7 +35,8 @@ class PatchesForm(Form, frozen=True):
 class NetworkForm(Form, frozen=True):
     """:class:`~lo_theory.learning.network.NetworkConfig`, which judges the ranges.
 
-    Files from before there were coordinates or patches lack those fields; their networks have none.
+    Files from before there were coordinates or patches lack those fields, their networks have none; and where there is
+    no word of loops, the layers are run once.
     """
 
     length: int
@@ -49,6 +50,7 @@ class NetworkForm(Form, frozen=True):
     causal: bool
     coordinates: dict[str, Any] | None = None
     patches: dict[str, Any] | None = None
+    loops: int = 1
 
 
 class TrainingForm(Form, frozen=True):

@@ -14,12 +14,12 @@ def forward_flops(config: NetworkConfig) -> int:
 
     Per token and layer ``2 * (4 W^2 + c W H)`` for the matrices (c = 2 for GELU, 3 for SwiGLU, H the hidden width) and
     ``4 L W`` for attention's two products; ``2 V W`` for the head. A patch of the prompt counts as one token, and the
-    head does not answer there.
+    head does not answer there. Every loop through the layers counts.
     """
     matrices = 4 * config.width**2 + (3 if config.mlp == "swiglu" else 2) * config.width * config.hidden_width
     attention = 2 * config.places * config.width
     answered = config.length - (config.patches.tokens if config.patches else 0)
-    body = config.places * config.layers * (matrices + attention)
+    body = config.places * config.loops * config.layers * (matrices + attention)
     return 2 * (body + answered * config.vocabulary * config.width)
 
 

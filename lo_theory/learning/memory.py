@@ -10,7 +10,10 @@ _COPIES = 4  # of every weight: itself, its gradient, and two moments of AdamW
 
 
 def weight_count(config: NetworkConfig) -> int:
-    """Trainable numbers of a network; those of coordinates and of patches, a few per cent, are not counted."""
+    """Trainable numbers of a network; those of coordinates and of patches, a few per cent, are not counted.
+
+    Loops have no weights of their own.
+    """
     matrices = 4 * config.width**2 + (3 if config.mlp == "swiglu" else 2) * config.width * config.hidden_width
     positions = config.places * config.width if config.positions == "learned" else 0
     norms = (2 * config.layers + 1) * config.width
@@ -18,8 +21,11 @@ def weight_count(config: NetworkConfig) -> int:
 
 
 def activation_bytes(config: NetworkConfig, batch_size: int) -> int:
-    """What the backward pass must find of a batch, from below: the inputs of each layer's matrices, in 16 bits."""
-    per_token = config.layers * (5 * config.width + config.hidden_width)
+    """What the backward pass must find of a batch, from below: the inputs of each layer's matrices, in 16 bits.
+
+    Every loop through the layers has its own.
+    """
+    per_token = config.loops * config.layers * (5 * config.width + config.hidden_width)
     return 2 * batch_size * config.places * per_token
 
 
@@ -45,6 +51,6 @@ def check_batch_fits(config: NetworkConfig, batch_size: int) -> None:
     """
     check_memory(
         activation_bytes(config, batch_size),
-        what=f"a batch of {batch_size} sequences of {config.length} tokens in {config.layers} layers",
+        what=f"a batch of {batch_size} sequences of {config.length} tokens in {config.loops * config.layers} layers",
         advice="Choose a smaller batch_size.",
     )

@@ -15,10 +15,12 @@ from jaxtyping import Bool, Float, Int64
 from torch import Tensor, nn
 from torch.nn import functional
 
+from lo_theory.learning.attention import attention
 from lo_theory.learning.choices import Shape
 from lo_theory.learning.coordinates import CoordinateEmbedding, GridCoordinates
 from lo_theory.learning.key_value_cache import BlockCache, KeyValueCache
 from lo_theory.learning.patches import PatchEmbedding, PromptPatches
+from lo_theory.learning.rms_norm import rms_norm
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +48,7 @@ class NetworkConfig(Shape):
     patches: PromptPatches | None = None
 
     def __post_init__(self) -> None:
-        for name in ("length", "vocabulary", "layers", "width", "heads", "hidden_width"):
+        for name in ("length", "vocabulary", "layers", "loops", "width", "heads", "hidden_width"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} of a network must be at least 1; got {getattr(self, name)}.")
         if self.width % self.heads:
@@ -145,17 +147,22 @@ class Transformer(nn.Module):
             ValueError: the sequences do not have the network's length, or end within a prompt that is read in patches.
             IndexError: an id out of range (CPU; a GPU aborts).
         """
-        *_, x = self._states(tokens)
-        return self._answer(x, tokens.shape[1], where)
+        *_, x = self._states(tokens, where)
+        return self._answer(x, tokens.shape[1], None) if where is None else self._logits(x)
 
     def layer_logits(
         self, tokens: Int64[Tensor, "B T"], where: Bool[Tensor, "B T"] | None = None
     ) -> list[Float[Tensor, "*at V"]]:
         """What the last norm and the head read off after each block, from the first to the last, which is the answer.
 
+        In a network with loops: after each loop.
+
         Arguments, shapes and errors are those of :meth:`forward`.
         """
-        return [self._answer(x, tokens.shape[1], where) for x in self._states(tokens)]
+        every = 1 if self.config.loops == 1 else self.config.layers
+        *inner, last = list(self._states(tokens, where))[every - 1 :: every]
+        answers = [self._answer(x, tokens.shape[1], where) for x in inner]
+        return [*answers, self._answer(last, tokens.shape[1], None) if where is None else self._logits(last)]
 
     def cache(self) -> KeyValueCache:
         """An empty one, for :meth:`next_logits`.
@@ -167,7 +174,7 @@ class Transformer(nn.Module):
             raise ValueError(
                 "only a causal network can go on reading; a bidirectional one begins anew with each token."
             )
-        return KeyValueCache(self.config.layers, self.config.places, self.config.places_of, self._weights)
+        return KeyValueCache(len(self._passes), self.config.places, self.config.places_of, self._weights)
 
     def next_logits(
         self, tokens: Int64[Tensor, "B T"], at: Int64[Tensor, " B"], cache: KeyValueCache
@@ -187,34 +194,50 @@ class Transformer(nn.Module):
         rotation = None if self.positions is not None else _rotation(self.angles[start : start + x.shape[1]], x)
         known_and_new = torch.ones(x.shape[1], start + x.shape[1], dtype=torch.bool, device=x.device)
         visible = known_and_new.tril(start)  # each new place sees those before it and itself
-        for block, past in zip(self.blocks, cache.blocks, strict=True):
+        for block, past in zip(self._passes, cache.blocks, strict=True):
             x = block(x, rotation, past, visible)
         behind = tokens.shape[1] - at  # the places end where the tokens do
         asked = x[torch.arange(len(x), device=x.device), x.shape[1] - behind]  # (B, W)
-        return functional.linear(_rms_norm(asked, self.gain), self.head).float()
+        return self._logits(asked)
 
     def _weights(self) -> Iterator[Tensor]:
         """All that an answer depends on beside the tokens."""
         yield from self.parameters()
         yield from self.buffers()
 
-    def _states(self, tokens: Int64[Tensor, "B T"]) -> Iterator[Float[Tensor, "B places W"]]:
-        """What each block passes on."""
+    def _states(self, tokens: Int64[Tensor, "B T"], where: Tensor | None) -> Iterator[Float[Tensor, "*at W"]]:
+        """What each block passes on, in every loop: (B, places, W), the last one (M, W) if only M tokens are asked."""
         self._check_length(tokens.shape[1])
         x = self._read(tokens)
         rotation = None if self.positions is not None else _rotation(self.angles[: x.shape[1]], x)
-        for block in self.blocks:
+        asked = None if where is None else self._asked(where, x.shape[1])
+        *before, last = self._passes
+        for block in before:
             x = block(x, rotation)
             yield x
+        yield last(x, rotation, at=asked)
+
+    def _asked(self, where: Bool[Tensor, "B T"], places: int) -> Int64[Tensor, " M"]:
+        """The asked tokens as numbers of places, counted through all rows."""
+        answered = where[:, self._prompt :]
+        return functional.pad(answered, (places - answered.shape[1], 0)).flatten().nonzero().squeeze(1)
+
+    @property
+    def _passes(self) -> list[nn.Module]:
+        """The blocks in the order in which they are run."""
+        return [*self.blocks] * self.config.loops
 
     def _answer(self, x: Float[Tensor, "B places W"], length: int, where: Tensor | None) -> Float[Tensor, "*at V"]:
         x = x[:, self._prompt - length :]  # from the first answer on
         if where is not None:
             x = x[where[:, self._prompt :]]  # (M, W)
-        logits = functional.linear(_rms_norm(x, self.gain), self.head).float()
+        logits = self._logits(x)
         if where is not None or not self._prompt:
             return logits
         return functional.pad(logits, (0, 0, self._prompt, 0), value=math.nan)
+
+    def _logits(self, x: Float[Tensor, "*at W"]) -> Float[Tensor, "*at V"]:
+        return functional.linear(rms_norm(x, self.gain), self.head).float()
 
     @property
     def _prompt(self) -> int:
@@ -264,10 +287,14 @@ class _Block(nn.Module):
         rotation: tuple[Tensor, Tensor] | None,
         past: BlockCache | None = None,
         visible: Tensor | None = None,
+        at: Tensor | None = None,
     ) -> Tensor:
-        mixed = self._attend(_rms_norm(x, self.attention_gain), rotation, past, visible)
+        """(B, T, W) of all places, or (M, W) of those ``at`` these numbers, counted through all rows."""
+        mixed = self._attend(rms_norm(x, self.attention_gain), rotation, past, visible)
+        if at is not None:
+            x, mixed = (part.flatten(0, 1).index_select(0, at) for part in (x, mixed))
         x = x + functional.linear(mixed, self.attention_out)
-        inner = self._activate(functional.linear(_rms_norm(x, self.mlp_gain), self.mlp_in))  # (B, T, hidden)
+        inner = self._activate(functional.linear(rms_norm(x, self.mlp_gain), self.mlp_in))  # (..., hidden)
         return x + functional.linear(inner, self.mlp_out)
 
     def _attend(
@@ -281,7 +308,7 @@ class _Block(nn.Module):
         if past is not None:
             key, value = past.extended(key, value)
         causal = self.causal and visible is None
-        mixed = functional.scaled_dot_product_attention(query, key, value, attn_mask=visible, is_causal=causal)
+        mixed = attention(query, key, value, causal=causal, visible=visible)
         return mixed.transpose(1, 2).reshape(batch, length, width)
 
     def _activate(self, x: Tensor) -> Tensor:
@@ -293,10 +320,6 @@ class _Block(nn.Module):
 
 def _normal(generator: torch.Generator, rows: int, columns: int, *, std: float) -> nn.Parameter:
     return nn.Parameter(torch.randn(rows, columns, generator=generator) * std)
-
-
-def _rms_norm(x: Tensor, gain: Tensor) -> Tensor:
-    return functional.rms_norm(x, (x.shape[-1],), gain)
 
 
 def _rotary_angles(config: NetworkConfig) -> Tensor:

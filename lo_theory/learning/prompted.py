@@ -51,8 +51,11 @@ class DeepSupervision:
     it has read the prompt once and cannot have followed anything from it. What is trained is the same posterior,
     earlier; a network that reasons in steps is told at each whether it is on the way.
 
-    Cost: a head per inner layer, 1 to 2% of the operations of the small networks here; :mod:`lo_theory.learning.flops`
-    does not count it.
+    In a network with loops the end of every loop is asked instead, the first too: its weights are those of all others,
+    and what it has to learn there it needs everywhere.
+
+    Cost: a head per inner layer or loop, 1 to 2% of the operations of the small networks here;
+    :mod:`lo_theory.learning.flops` does not count it.
 
     Attributes:
         weight: of the inner layers; 0: they are not asked.
@@ -68,10 +71,10 @@ class DeepSupervision:
 
     def check(self, network: NetworkConfig) -> None:
         """Raise ValueError if the inner layers shall be asked and there are none."""
-        if self.weight and network.layers < _FEWEST_LAYERS:
+        if self.weight and network.loops == 1 and network.layers < _FEWEST_LAYERS:
             raise ValueError(
                 f"deep supervision asks the layers between the first and the last; the network has {network.layers}. "
-                f"Take {_FEWEST_LAYERS} or more, or weight 0."
+                f"Take {_FEWEST_LAYERS} or more, or loops, or weight 0."
             )
 
     def loss(
@@ -84,7 +87,9 @@ class DeepSupervision:
         """``loss`` of the logits at the selected positions, of the last layer and of the inner ones."""
         if not self.weight:
             return loss(network(inputs, where))
-        _, *inner, last = network.layer_logits(inputs, where)
+        *inner, last = network.layer_logits(inputs, where)
+        if network.config.loops == 1:
+            del inner[0]
         return loss(last) + self.weight * torch.stack([loss(logits) for logits in inner]).mean()
 
     def to_json(self) -> dict[str, Any]:

@@ -23,6 +23,8 @@ from generators.ground.forms import Hex16, read_form
 from generators.ground.numbers import whole_number
 from generators.ground.ownership import owned_directory, require_owned
 from lo_theory.learning.checkpoint import Checkpoint, load_checkpoint, network_tensors, restore_network, save_checkpoint
+from lo_theory.learning.distributed import ALONE, Team, join_run
+from lo_theory.learning.divided_update import complete_state, update_divided
 from lo_theory.learning.flops import training_flops
 from lo_theory.learning.log import StepRecord, TrainingLog, read_log
 from lo_theory.learning.memory import check_batch_fits
@@ -34,9 +36,10 @@ from lo_theory.learning.optimizer import (
     check_optimizer,
     optimizer_tensors,
     restore_optimizers,
-    update_weights,
     warmup_cosine,
 )
+from lo_theory.learning.products import fast_products
+from lo_theory.learning.progress_bar import progress_bar
 from lo_theory.learning.source import RowSource
 
 CHECKPOINT_NAME = "checkpoint.safetensors"
@@ -142,6 +145,9 @@ class TrainingDiverged(RuntimeError):  # noqa: N818 - an event of the run, not a
         super().__init__(reason)
         self.step = step
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return TrainingDiverged, (self.step, str(self))
+
 
 def train(
     network: Transformer,
@@ -153,6 +159,7 @@ def train(
     resume: bool = True,
     on_step: Callable[[StepRecord], None] | None = None,
     progress: bool = True,
+    team: Team = ALONE,
 ) -> TrainResult:
     """Train ``network`` in place, on the device where it lies.
 
@@ -161,21 +168,27 @@ def train(
         resume: go on from the checkpoint in ``directory`` if there is one; otherwise both files are replaced.
         on_step: called after each update, when its log line and checkpoint are written; may raise to stop.
         progress: show a bar with the time left, if standard error is a terminal.
+        team: the processes that train it (:mod:`lo_theory.learning.distributed`), each of which makes the same call;
+            that of rank 0 alone reads and writes ``directory``. Checkpoints do not tell how many there were.
     Raises:
-        ValueError: network, objective and source do not fit each other, or the checkpoint is of another run.
+        ValueError: network, objective, source and team do not fit each other, or the checkpoint is of another run.
         TrainingDiverged: at the first loss or gradient that is not finite; the last checkpoint is intact.
         DirectoryInUseError: another process trains into ``directory``, which one owns at a time
             (:func:`~generators.ground.ownership.owned_directory`).
         FileNotFoundError: ``directory`` was removed meanwhile; it is not brought back.
         OSError: as the system reports it, of a disk that is full or cannot be written.
+        MemberLost: another process of the team has ended.
         KeyboardInterrupt: passed on; the last checkpoint is intact and a resumed run repeats the steps since.
     """
     check_fit(network, objective, source)
-    with contextlib.nullcontext() if directory is None else owned_directory(directory, "train"):
-        run = _Run(network, objective, source, config, directory)
-        first, spent = run.start(resume)
+    team.check(source.batch_size)
+    directory, progress = (directory, progress) if team.first else (None, False)
+    owned = contextlib.nullcontext() if directory is None else owned_directory(directory, "train")
+    with owned, fast_products(next(network.parameters()).device):
+        run = _Run(network, objective, source, config, directory, team)
+        first, spent = join_run(team, network, run.optimizers, run.start(resume))
         started = time.perf_counter() - spent
-        with _progress(config.steps, first, progress and sys.stderr.isatty()) as advance:
+        with progress_bar(config.steps, first, progress and sys.stderr.isatty()) as advance:
             for step in range(first, config.steps):
                 loss, norm = run.update(step)
                 record = run.record(step + 1, loss, norm, time.perf_counter() - started)
@@ -206,9 +219,16 @@ class _Run:
     """The moving parts of one call of :func:`train`."""
 
     def __init__(
-        self, network: Transformer, objective: Objective, source: RowSource, config: TrainConfig, directory: Path | None
+        self,
+        network: Transformer,
+        objective: Objective,
+        source: RowSource,
+        config: TrainConfig,
+        directory: Path | None,
+        team: Team,
     ) -> None:
         self.network, self.objective, self.source, self.config = network, objective, source, config
+        self.team, self.asked = team, team.divided(network)
         self.device = next(network.parameters()).device
         self.optimizers = build_optimizers(
             network,
@@ -226,13 +246,14 @@ class _Run:
         rows = self.source.batch(step).to(self.device, non_blocking=True)
         generator = torch.Generator(self.device).manual_seed(derived_seed(self.config.seed, step))
         with _autocast(self.config.precision, self.device):
-            loss = self.objective.loss(self.network, rows, generator, progress=step / self.config.steps)
+            loss = self.objective.loss(self.asked, rows, generator, progress=step / self.config.steps)
         self.network.zero_grad()
         (loss / rows.shape[1]).backward()
+        self.team.add_gradients(self.network.parameters())
         norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.config.clip)
         values = torch.stack((loss.detach(), norm)).tolist()  # one synchronisation with the device
         self._check_finite(step + 1, *values)
-        update_weights(self.optimizers, step)
+        update_divided(self.team, self.optimizers, step)
         return values[0], values[1]
 
     def record(self, done: int, loss: float, norm: float, seconds: float) -> StepRecord:
@@ -257,6 +278,8 @@ class _Run:
             require_owned(self.checkpoint_path.parent)
         if logged:
             self.log.add(record)
+        if saved:
+            complete_state(self.team, self.optimizers)
         if self.checkpoint_path is not None and saved:
             self.log.settle()
             save_checkpoint(self.checkpoint_path, self._checkpoint(record))
@@ -330,20 +353,3 @@ def _autocast(precision: str, device: torch.device) -> contextlib.AbstractContex
     if precision == "bfloat16" or (precision == "auto" and able):
         return torch.autocast(device.type, dtype=torch.bfloat16)
     return contextlib.nullcontext()
-
-
-@contextlib.contextmanager
-def _progress(steps: int, first: int, shown: bool):
-    """Yields a function to call with each record: a bar with the time left if it is shown, else nothing."""
-    if not shown:
-        yield lambda record: None
-        return
-    from tqdm import tqdm
-
-    with tqdm(total=steps, initial=first, unit="step", dynamic_ncols=True) as bar:
-
-        def advance(record: StepRecord) -> None:
-            bar.set_postfix(loss=f"{record.loss_nats:.3f}", refresh=False)
-            bar.update()
-
-        yield advance

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from lo_theory.denoisers.denoiser import answer_entropy
 from lo_theory.samplers.reveal import RevealRule, reveal_top_k
+from lo_theory.samplers.running_sum import running_sum
 from lo_theory.samplers.scores import spread
 from lo_theory.samplers.situation import Situation
 
@@ -53,7 +54,7 @@ def entropy_bounded(gamma: float) -> RevealRule:
         by_score = now.score.argsort(dim=1, descending=True, stable=True)
         eligible = now.hidden.gather(1, by_score)
         entropy = spread(answer_entropy(now.log_probs[now.hidden]), now.hidden).gather(1, by_score)
-        known = entropy.cumsum(dim=1) - entropy.cummax(dim=1).values  # nondecreasing along the row
+        known = running_sum(entropy) - entropy.cummax(dim=1).values  # nondecreasing along the row
         within = torch.zeros_like(now.hidden).scatter(1, by_score, eligible & (known <= gamma))
         return at_least(1, now, within)
 

@@ -27,6 +27,8 @@ THRESHOLD, BOUND, KLASS = "threshold", "entropy bound", "klass"
 GUMBEL = 0.5  # coefficient of noise on a score, the paper's (appendix on puzzles)
 NOISED = f"Gumbel {GUMBEL}"
 ANNEALED_LOG = f"log-probability, annealed {NOISED}"
+NOISY = (f"{TOP}, {NOISED}", f"{MARGIN}, {NOISED}", ANNEALED_LOG)
+"""Rules with the paper's noise, one cell of a puzzle per call."""
 
 IN_STEPS, IN_CALLS = "steps", "calls"
 ONE_EACH, ONE_TOKEN = "cells per call", "tokens per call"

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from lo_theory.denoisers.denoiser import check_temperature, tempered
 from lo_theory.samplers.noise import gumbel, uniform_noise
+from lo_theory.samplers.running_sum import running_sum
 
 TokenRule = Callable[[Tensor, Tensor, torch.Generator], Tensor]
 """(log_probs (M, V) float64 at the chosen positions, chosen (B, L) bool with M True, generator) -> tokens (M,) int64.
@@ -105,7 +106,7 @@ def top_p_token(mass: float, temperature: float = 1.0) -> TokenRule:
     def nucleus(log_probs: Float64[Tensor, "M V"]) -> Bool[Tensor, "M V"]:
         by_probability = log_probs.argsort(dim=-1, descending=True, stable=True)
         sorted_probs = tempered(log_probs, temperature).softmax(dim=-1).gather(-1, by_probability)
-        reached_before = sorted_probs.cumsum(dim=-1) - sorted_probs
+        reached_before = running_sum(sorted_probs) - sorted_probs
         kept = reached_before < mass - _ROUNDING_SLACK
         kept[:, 0] = True
         return torch.zeros_like(kept).scatter(-1, by_probability, kept)

@@ -67,6 +67,7 @@ class _Instances:
     seeds: int
 
 
+SCALES: tuple[ScaleName, ...] = tuple(_AMOUNTS)
 _INSTANCES: dict[ScaleName, _Instances] = {
     "smoke": _Instances(1500, 300, 4),
     "small": _Instances(4000, 1000, 5),

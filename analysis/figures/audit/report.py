@@ -25,7 +25,7 @@ from analysis.figures.audit.claims.predicates import TABLE_CLAIMS
 from analysis.figures.audit.claims.slabs import SLAB_CLAIMS
 from analysis.figures.audit.claims.theory import THEORY_CLAIMS
 from analysis.figures.audit.page import audit_report, terminal_table
-from analysis.figures.audit.plans import plans
+from analysis.figures.audit.plans import SCALES, plans
 from analysis.lab.experiment import TABLES, ScaleName, kept_report, run_units, write_tables
 from analysis.lab.recorded import Source, recorded
 from analysis.lab.report import Account, write_report
@@ -58,11 +58,22 @@ class AuditExperiment:
 
     runs: Path | None = None
 
+    @property
+    def scales(self) -> tuple[ScaleName, ...]:
+        """Those that it has, ascending."""
+        return SCALES
+
     def reproduce(
         self, scale: ScaleName, directory: Path, *, jobs: int | None = None, device: str = "cpu", quiet: bool = False
     ) -> Path:
-        """Compute what is missing, print and write the table of verdicts and the report; returns the report's file."""
+        """Compute what is missing, print and write the table of verdicts and the report; returns the report's file.
+
+        Raises:
+            ValueError: it has no such scale.
+        """
         started = time.perf_counter()
+        if scale not in self.scales:
+            raise ValueError(f"{EXPERIMENT_NAME} has no scale {scale!r}; it has {', '.join(self.scales)}.")
         found = self.found(scale, directory)
         own = {name: units for name, units in plans(scale).items() if name not in found}
         wanted = [unit for units in own.values() for unit in units]

@@ -59,8 +59,8 @@ def effect_checks(rows: Rows) -> list[Check]:
         for name in DISTRIBUTIONS
         for check in (
             *_accuracy_checks(means, name),
-            _role_check(rows.where(distribution=name, model=MDM), name),
-            _direction_check(rows.where(distribution=name, model=MDM), name),
+            role_check(rows.where(distribution=name, model=MDM), name),
+            direction_check(rows.where(distribution=name, model=MDM), name),
             *_gap_checks(means, name),
         )
     ]
@@ -86,7 +86,8 @@ def _accuracy_checks(means: Rows, name: str) -> list[Check]:
     ]
 
 
-def _role_check(own: Rows, name: str) -> Check:
+def role_check(own: Rows, name: str) -> Check:
+    """The paper's claim, of the rows of one model on one distribution."""
     latent, observation, z = latent_excess(own)
     return Check(
         text=f"{name}: latents have the larger task error (the paper's claim)",
@@ -96,7 +97,8 @@ def _role_check(own: Rows, name: str) -> Check:
     )
 
 
-def _direction_check(own: Rows, name: str) -> Check:
+def direction_check(own: Rows, name: str) -> Check:
+    """What can be computed is learned better than what has to be inferred; rows as of :func:`role_check`."""
     forwards, f_error = averaged(own, KL_FORWARDS, "observation")
     backwards, b_error = averaged(own, KL_BACKWARDS, "observation")
     return Check(

@@ -19,7 +19,7 @@ from analysis.lab.rows import CONTROL, MDM, Role, Row, Rows
 from analysis.lab.style import BLUE, INK, PALE, VERMILION, band, claim, headline, note, paper_style
 from analysis.measures.task_error import EXPERIMENT_NAME, KL, SQUARED, latent_excess, role_means
 
-_COLOURS: dict[Role, str] = {"latent": VERMILION, "observation": BLUE}
+ROLE_COLOURS: dict[Role, str] = {"latent": VERMILION, "observation": BLUE}
 _COLOUR_MAP = seaborn.color_palette("mako", as_cmap=True)
 _MARKERS: dict[Role, str] = {"latent": "o", "observation": "s"}
 _NAMES: dict[Role, str] = {"latent": "latents", "observation": "observations"}
@@ -49,18 +49,18 @@ def draw_task_error(rows: Rows, model: str = MDM) -> Figure:
     measures = [KL, SQUARED] if rows.get(metric=SQUARED) else [KL]
     with paper_style(EXPERIMENT_NAME):
         figure, grid = _panels(len(names), measures)
-        norm = _norm(own)
+        norm = colour_norm(own)
         for axes, name in zip(grid, names, strict=True):
             mine = each.where(distribution=name, model=model)
-            _maps(axes, mine, own.where(distribution=name), norm)
-            headline(axes["latent"], name, _message(mine), lift=37.0)
-        _colours(grid[-1]["colours"], norm, model)
+            draw_maps(axes, mine, own.where(distribution=name), norm)
+            headline(axes["latent"], name, excess_message(mine), lift=37.0)
+        colour_bar(grid[-1]["colours"], norm, model)
         for metric in measures:
-            _role_row([axes[metric] for axes in grid], rows, names, model, metric)
+            draw_roles([axes[metric] for axes in grid], rows, names, model, metric)
         grid[0]["latent"].set_ylabel("masked tokens in the sequence")
         for axes in grid[1:]:
             axes["latent"].set_yticks([])
-        _role_legend(figure, grid[0][KL])
+        role_legend(figure, grid[0][KL])
         claim(figure, "Where the network errs: each masked token against the exact posterior")
         return figure
 
@@ -88,13 +88,13 @@ def _panels(wide: int, measures: Sequence[str]) -> tuple[Figure, list[dict[str, 
     return figure, grid
 
 
-def _norm(rows: Rows) -> PowerNorm:
+def colour_norm(rows: Rows) -> PowerNorm:
     """One scale of colours for all maps."""
     cells = [row.value for row in rows.where(metric=KL) if row.position is not None and math.isfinite(row.value)]
     return PowerNorm(0.5, vmin=0.0, vmax=max(cells, default=0.0) or 1.0)
 
 
-def _maps(axes: Mapping[str, Axes], each: Rows, rows: Rows, norm: PowerNorm) -> None:
+def draw_maps(axes: Mapping[str, Axes], each: Rows, rows: Rows, norm: PowerNorm) -> None:
     """Latents and observations in maps of nearly the same width: the roles weigh the same."""
     counts, grid, n_latents = _grid(rows)
     latents, observations = latent_excess(each)[:2]
@@ -103,7 +103,8 @@ def _maps(axes: Mapping[str, Axes], each: Rows, rows: Rows, norm: PowerNorm) -> 
     axes["observation"].set_yticks([])
 
 
-def _colours(axes: Axes, norm: PowerNorm, model: str) -> None:
+def colour_bar(axes: Axes, norm: PowerNorm, model: str) -> None:
+    """What the colours of the maps mean."""
     bar = Colorbar(axes, ScalarMappable(norm, _COLOUR_MAP))
     bar.set_label(f"{model}: KL to the exact posterior\n[nats, square-root colour scale]")
     bar.locator = MaxNLocator(5)
@@ -137,7 +138,7 @@ def _map(axes: Axes, counts: list[int], grid: np.ndarray, role: Role, mean: floa
     ticks, labels = _sparse(counts, 8)
     axes.set_yticks([tick + 0.5 for tick in ticks], labels, rotation=0)
     axes.tick_params(length=0)
-    colour, width = _COLOURS[role], grid.shape[1]
+    colour, width = ROLE_COLOURS[role], grid.shape[1]
     axes.plot([0.0, 1.0], [1.02, 1.02], transform=axes.transAxes, color=colour, linewidth=4.0, clip_on=False)
     label = f"{width} {_NAMES[role]}" if width != 1 else f"1 {role}"
     said = f"\nmean {mean:.4f}" if math.isfinite(mean) else ""
@@ -153,7 +154,8 @@ def _sparse(counts: list[int], most: int) -> tuple[list[int], list[str]]:
     return ticks, [str(counts[i]) for i in ticks]
 
 
-def _role_row(axes: Sequence[Axes], rows: Rows, names: list[str], model: str, metric: str) -> None:
+def draw_roles(axes: Sequence[Axes], rows: Rows, names: list[str], model: str, metric: str) -> None:
+    """The means over each role by number of masked tokens, a panel per distribution, all with one ordinate."""
     top = 0.0
     for panel, name in zip(axes, names, strict=True):
         here = rows.where(distribution=name)
@@ -180,9 +182,11 @@ def _curve(axes: Axes, means: Rows, role: Role) -> float:
         return 0.0
     x, y = [_abscissa(row) for row in rows], [row.value for row in rows]
     low, high = band(rows)
-    axes.fill_between(x, low, high, color=_COLOURS[role], alpha=0.22, linewidth=0)
+    axes.fill_between(x, low, high, color=ROLE_COLOURS[role], alpha=0.22, linewidth=0)
     size = 4.0 if len(rows) < 25 else 0.0
-    axes.plot(x, y, color=_COLOURS[role], marker=_MARKERS[role], markersize=size, markeredgewidth=0, label=_NAMES[role])
+    axes.plot(
+        x, y, color=ROLE_COLOURS[role], marker=_MARKERS[role], markersize=size, markeredgewidth=0, label=_NAMES[role]
+    )
     return float(max(high.max(), max(y)))
 
 
@@ -196,7 +200,8 @@ def _control(axes: Axes, rows: Sequence[Row]) -> None:
     axes.plot(x, [by_x[i] for i in x], color=INK, linestyle=(0, (4, 3)), linewidth=1.1, label=f"{CONTROL} (control)")
 
 
-def _role_legend(figure: Figure, axes: Axes) -> None:
+def role_legend(figure: Figure, axes: Axes) -> None:
+    """The names of the roles, and of the control, below all panels."""
     handles, labels = axes.get_legend_handles_labels()
     if not handles:
         note(axes, "no means per role")
@@ -205,7 +210,8 @@ def _role_legend(figure: Figure, axes: Axes) -> None:
     figure.legend([handles[i] for i in order], [labels[i] for i in order], loc="lower center", ncols=len(order))
 
 
-def _message(rows: Rows) -> str:
+def excess_message(rows: Rows) -> str:
+    """Which role errs more and by what factor, if it is told apart from chance."""
     latent, observation, z = latent_excess(rows)
     if not math.isfinite(z) or abs(z) < 2:
         return "task error by position"

@@ -7,18 +7,23 @@ from matplotlib.figure import Figure
 from analysis.figures.hardness.checks import at_most_calls, averaged, control_checks, effect_checks
 from analysis.figures.hardness.forward_hash import COIN
 from analysis.figures.hardness.forward_hash import EXPERIMENT_NAME as FORWARD_HASH
+from analysis.figures.hardness.map_report import map_report
+from analysis.figures.hardness.paper_map import MAP
 from analysis.figures.hardness.plot_forward_hash import draw_forward_hash
 from analysis.figures.hardness.plot_likelihood_gap import draw_likelihood_gap
 from analysis.figures.hardness.plot_order_accuracy import draw_order_accuracy
+from analysis.figures.hardness.plot_paper_map import draw_paper_map
 from analysis.figures.hardness.plot_task_error import draw_task_error
 from analysis.figures.hardness.units import EXPERIMENT_NAME, units
 from analysis.lab.averages import combine_seeds
 from analysis.lab.experiment import Experiment, Run
 from analysis.lab.report import FigureItem, Report, SavedFigure, Section, TableItem, cell, show
 from analysis.lab.rows import CONTROL, MDM, Role, Rows
+from analysis.lab.scale import ScaleName
 from analysis.measures.learner import spoken_learners
 from analysis.measures.likelihood_gap import EXPERIMENT_NAME as LIKELIHOOD_GAP
 from analysis.measures.likelihood_gap import GAP
+from analysis.measures.long_networks import MAP_NETWORK
 from analysis.measures.order_accuracy import AGREEMENT, REVEAL_RANK, naive_lines
 from analysis.measures.order_accuracy import EXPERIMENT_NAME as ORDER_ACCURACY
 from analysis.measures.paper import TABLE_1
@@ -27,9 +32,17 @@ from analysis.measures.task_error import EXPERIMENT_NAME as TASK_ERROR
 from analysis.measures.task_error import KL, KL_BACKWARDS, KL_FORWARDS, SQUARED, latent_excess
 from lo_theory.samplers.menu import PAPERS
 
+SIZES: dict[ScaleName, Scale] = {
+    **{name: SCALES[name] for name in ("smoke", "small")},
+    "long": Scale(planning=MAP_NETWORK, learning=MAP_NETWORK, seeds=1, permutations=0, only_map=True),
+    "paper": SCALES["paper"],
+}
+
 
 def figures(rows: Rows, size: Scale) -> dict[str, Figure]:
-    """The four figures."""
+    """The four figures, or the map alone."""
+    if size.only_map:
+        return {MAP: draw_paper_map(rows)}
     naive = {name: naive_lines(family(size.planning)) for name, family in DISTRIBUTIONS.items()}
     return {
         TASK_ERROR: draw_task_error(rows),
@@ -41,6 +54,8 @@ def figures(rows: Rows, size: Scale) -> dict[str, Figure]:
 
 def report(run: Run[Scale]) -> Report:
     """What the rows say, the paper's numbers beside ours; every sentence with a number in it is computed from them."""
+    if run.size.only_map:
+        return map_report(run)
     rows, means, drawn = run.rows, combine_seeds(run.rows), run.figures
     return Report(
         title="Hardness of token orders on latents-and-observations distributions",
@@ -262,4 +277,4 @@ def _caveats(run: Run[Scale]) -> list[str]:
     ]
 
 
-EXPERIMENT = Experiment(name=EXPERIMENT_NAME, sizes=SCALES, units=units, figures=figures, report=report)
+EXPERIMENT = Experiment(name=EXPERIMENT_NAME, sizes=SIZES, units=units, figures=figures, report=report)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from analysis.figures.hardness.forward_hash import ForwardHashUnit, forward_hash_units
+from analysis.figures.hardness.paper_map import MapUnit, map_units
 from analysis.lab.rows import CONTROL, MDM, Row
 from analysis.measures.learner import (
     ARM_NATURAL,
@@ -87,8 +88,10 @@ class PlanningUnit(LearnerUnit):
                 yield from reveal_ranks(drawn, distribution, about=about, decoder=name)
 
 
-def units(size: Scale) -> list[PlanningUnit | GapUnit | ForwardHashUnit]:
+def units(size: Scale) -> Sequence[PlanningUnit | GapUnit | ForwardHashUnit | MapUnit]:
     """All units, those of the figures' panels first."""
+    if size.only_map:
+        return map_units(size.planning, size.seeds)
     return [*learner_units(size), *forward_hash_units(size.seeds)]
 
 

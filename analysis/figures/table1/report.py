@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from matplotlib.figure import Figure
 
+from analysis.figures.table1.paper_sizes import size_checks, sizes_section
 from analysis.figures.table1.plot import draw_table1
+from analysis.figures.table1.plot_sizes import NAME as SIZES_FIGURE
+from analysis.figures.table1.plot_sizes import draw_sizes, networks_at_paper_sizes
 from analysis.figures.table1.units import SIZES, Table1Size, units
 from analysis.lab.averages import combine_seeds, mean_calls
 from analysis.lab.experiment import Experiment, Run
-from analysis.lab.report import Check, FigureItem, Report, Section, TableItem, cell, show
+from analysis.lab.report import Check, FigureItem, Report, SavedFigure, Section, TableItem, cell, show
 from analysis.lab.rows import CONTROL, Row, Rows, same
 from analysis.measures.order_accuracy import AGREEMENT, WHOLE
 from analysis.measures.paper import TABLE_1
@@ -19,14 +22,29 @@ _GOAL = 0.99
 
 
 def figures(rows: Rows, size: Table1Size) -> dict[str, Figure]:
-    """The figure."""
-    return {EXPERIMENT_NAME: draw_table1(rows)}
+    """Size by size where networks have the paper's sizes; call by call where the whole suite was measured."""
+    drawn = dict[str, Figure]()
+    if size.in_pieces or networks_at_paper_sizes(rows):
+        drawn[SIZES_FIGURE] = draw_sizes(rows)
+    if not size.in_pieces:
+        drawn[EXPERIMENT_NAME] = draw_table1(rows)
+    return drawn
 
 
 def report(run: Run[Table1Size]) -> Report:
     """What the rows say."""
     means = combine_seeds(mean_calls(run.rows))
     networks = Rows(row for row in means if row.model != CONTROL).values("distribution")
+    swept = means.where(metric=(AGREEMENT, WHOLE, DISTINCT))
+    tables = [_rule_table(swept.where(distribution=name)) for name in networks]
+    own, paper = (networks_at_paper_sizes(means) or run.size.in_pieces), [_paper_table(means)]
+    sections = []
+    if SIZES_FIGURE in run.figures:
+        sections.append(sizes_section(means, run.figures[SIZES_FIGURE], run.size))
+    if EXPERIMENT_NAME in run.figures:
+        sections.append(_calls_section(run.figures[EXPERIMENT_NAME], [*paper, *tables]))
+    else:
+        sections.append(Section(title="Every rule", tables=[*paper, *tables]))
     return Report(
         title="Table 1, taken apart: model error and sampler error",
         summary=[
@@ -37,29 +55,37 @@ def report(run: Run[Table1Size]) -> Report:
             "as if they were independent. Where tokens drawn together contradict each other it keeps a consistent "
             "part of them, as large as can be, and goes on (lo_theory.posteriors.contradiction).",
         ],
-        checks=table1_checks(means),
-        sections=[
-            Section(
-                title="Agreement against network calls",
-                figures=[
-                    FigureItem(
-                        path=run.figures[EXPERIMENT_NAME].svg,
-                        caption="Share of generated observations that agree with the generated latents; 95% intervals, "
-                        "over sequences or, with three seeds and more, over seeds. Grey: other rules. Below: the exact "
-                        "posterior at the paper's sizes, and the paper's numbers, whose calls are not known.",
-                        alt="Three panels of agreement against network calls, rising to one with one token per call; "
-                        "the paper's numbers in a fourth.",
-                    )
-                ],
-                tables=[_paper_table(means), *(_rule_table(means.where(distribution=name)) for name in networks)],
-            )
-        ],
+        checks=[*table1_checks(means), *size_checks(means)],
+        sections=sections,
         caveats=[
             "For bits margin, top probability and negative entropy rank alike: equal rows, one line is drawn.",
-            "A rule that rewrites by argmax draws few different sequences: see the share of distinct latents, 1 for "
-            "independent draws. In one call it writes one sequence, at times below the lower edge of the figure.",
-            "Networks of this scale are far smaller than the paper's 19M, and so are N and P.",
+            *([] if own else _SMALL_NETWORKS),
+            *([] if run.size.in_pieces else _REWRITERS),
         ],
+    )
+
+
+_SMALL_NETWORKS = ["Networks of this scale are far smaller than the paper's 19M, and so are N and P."]
+_REWRITERS = [
+    "A rule that rewrites by argmax draws few different sequences: see the share of distinct latents, 1 for "
+    "independent draws. In one call it writes one sequence, at times below the lower edge of the figure."
+]
+
+
+def _calls_section(figure: SavedFigure, tables: list[TableItem]) -> Section:
+    return Section(
+        title="Agreement against network calls",
+        figures=[
+            FigureItem(
+                path=figure.svg,
+                caption="Share of generated observations that agree with the generated latents; 95% intervals, "
+                "over sequences or, with three seeds and more, over seeds. Grey: other rules. Below: the exact "
+                "posterior at the paper's sizes, and the paper's numbers, whose calls are not known.",
+                alt="Three panels of agreement against network calls, rising to one with one token per call; "
+                "the paper's numbers in a fourth.",
+            )
+        ],
+        tables=tables,
     )
 
 
@@ -138,4 +164,6 @@ def _rule_table(means: Rows) -> TableItem:
     )
 
 
-EXPERIMENT = Experiment(name=EXPERIMENT_NAME, sizes=SIZES, units=units, figures=figures, report=report)
+EXPERIMENT = Experiment(
+    name=EXPERIMENT_NAME, sizes=SIZES, units=units, figures=figures, report=report, growing=("long",)
+)

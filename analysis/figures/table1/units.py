@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from analysis.figures.table1.long_unit import LongTable1Unit
 from analysis.lab.experiment import ScaleName
 from analysis.lab.rows import CONTROL, MDM
+from analysis.measures.long_networks import TABLE_1_NETWORKS
 from analysis.measures.paper import TABLE_1
 from analysis.measures.rule_sweep import Table1Unit
 from analysis.measures.setting import Setting
@@ -22,12 +24,14 @@ class Table1Size:
         seeds: training runs per size.
         posterior_sizes: (N, P) at which the exact posterior is decoded though no network is trained.
         posterior_samples: sequences there.
+        in_pieces: every unit goes on from where it was stopped, and has the paper's rules alone.
     """
 
     networks: tuple[Setting, ...]
     seeds: int
     posterior_sizes: tuple[tuple[int, int], ...] = PAPER_SIZES
     posterior_samples: int
+    in_pieces: bool = False
 
 
 def _network(n_latents: int, n_observations: int, steps: int) -> Setting:
@@ -47,12 +51,15 @@ SIZES: dict[ScaleName, Table1Size] = {
         networks=(_network(5, 15, 2200),), seeds=1, posterior_sizes=((25, 275), (100, 200)), posterior_samples=32
     ),
     "small": Table1Size(networks=(_network(5, 15, 2200), _network(7, 21, 3000)), seeds=3, posterior_samples=64),
+    "long": Table1Size(networks=TABLE_1_NETWORKS, seeds=1, posterior_samples=1000, in_pieces=True),
     "paper": Table1Size(networks=tuple(_paper_network(n, p) for n, p in PAPER_SIZES), seeds=1, posterior_samples=1000),
 }
 
 
-def units(size: Table1Size) -> list[Table1Unit]:
-    """One per model, size of the distribution and seed, the longest first."""
+def units(size: Table1Size) -> list[Table1Unit] | list[LongTable1Unit]:
+    """One per model, size of the distribution and seed: in pieces from the smallest size on, else the longest first."""
+    if size.in_pieces:
+        return _in_pieces(size)
     networks = [
         Table1Unit(model=MDM, seed=seed, setting=setting)
         for setting in reversed(size.networks)
@@ -69,3 +76,16 @@ def units(size: Table1Size) -> list[Table1Unit]:
     ]  # fmt: skip
     controls = [Table1Unit(model=CONTROL, seed=0, setting=setting) for setting in size.networks]
     return [*networks, *at_paper_sizes, *controls]
+
+
+def _in_pieces(size: Table1Size) -> list[LongTable1Unit]:
+    """A network, and then the exact posterior at its size, which knows nothing of how the network is trained."""
+    found = list[LongTable1Unit]()
+    for setting in size.networks:
+        alone = Setting(
+            n_latents=setting.n_latents, n_observations=setting.n_observations, steps=0,
+            generated=size.posterior_samples, call_divisors=setting.call_divisors, test_rows=setting.test_rows,
+        )  # fmt: skip
+        found += [LongTable1Unit(model=MDM, seed=seed, setting=setting) for seed in range(size.seeds)]
+        found.append(LongTable1Unit(model=CONTROL, seed=0, setting=alone))
+    return found

@@ -7,7 +7,7 @@ from dataclasses import replace
 from analysis.lab.experiment import ScaleName
 from analysis.puzzles.learner import ARM_FIXED, ARM_SOLVER, REASONERS
 from analysis.puzzles.problems import SudokuProblem
-from analysis.puzzles.scales import EQUAL_SIZE, SUDOKU_6, SUDOKU_9, TINY, TOLD, PuzzleSize
+from analysis.puzzles.scales import EQUAL_SIZE, SUDOKU_6, SUDOKU_9, SUDOKU_9_LONG, TINY, TOLD, PuzzleSize
 from analysis.puzzles.unit import PuzzleSetting
 
 EXPERIMENT_NAME = "table2"
@@ -20,5 +20,6 @@ SIZES: dict[ScaleName, PuzzleSize] = {
         learners=(*_LONGER, *EQUAL_SIZE, *TOLD, *REASONERS),
     ),
     "small": SUDOKU_6,
+    "long": SUDOKU_9_LONG,
     "paper": SUDOKU_9,
 }

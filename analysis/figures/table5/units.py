@@ -5,7 +5,7 @@ from __future__ import annotations
 from analysis.lab.experiment import ScaleName
 from analysis.puzzles.learner import ARM_FIXED, ARM_SOLVER, MASKED, REASONERS
 from analysis.puzzles.problems import SudokuProblem
-from analysis.puzzles.scales import SUDOKU_6, SUDOKU_9, TINY, PuzzleSize
+from analysis.puzzles.scales import SUDOKU_6, SUDOKU_9, SUDOKU_9_LONG, TINY, PuzzleSize
 from analysis.puzzles.unit import PuzzleSetting
 
 EXPERIMENT_NAME = "table5"
@@ -17,5 +17,6 @@ SIZES: dict[ScaleName, PuzzleSize] = {
         learners=(MASKED, ARM_SOLVER, ARM_FIXED, *REASONERS),
     ),
     "small": SUDOKU_6,
+    "long": SUDOKU_9_LONG,
     "paper": SUDOKU_9,
 }

@@ -17,15 +17,16 @@ from analysis.puzzles.learner import (
     SINGLES,
     PuzzleLearner,
     learner_named,
+    standing_for,
 )
 
 TRAINED = (MASKED, ARM_FIXED, ARM_SOLVER, ARM_RANDOM)
 
 
 @pytest.mark.parametrize("plain", TRAINED, ids=lambda one: one.name)
-@pytest.mark.parametrize(("grid", "large", "times"), list(product((False, True), (False, True), (1, 10))))
-def test_a_name_is_read_back(plain, grid, large, times):
-    learner = replace(plain, grid=grid, large=large, times=times)
+@pytest.mark.parametrize(("grid", "large", "harder", "times"), list(product(*3 * [(False, True)], (1, 10))))
+def test_a_name_is_read_back(plain, grid, large, harder, times):
+    learner = replace(plain, grid=grid, large=large, harder=harder, times=times)
     assert learner_named(learner.name) == learner
     assert learner.plain == plain
     assert learner.reasoning is None
@@ -35,10 +36,18 @@ def test_names_are_those_of_rows():
     assert [learner.name for learner in (*TRAINED, PEERS, SINGLES)] == [
         MDM, "arm, fixed order", "arm, solver order", "arm, random order", "peers reasoner", "singles reasoner",
     ]  # fmt: skip
-    everything = replace(ARM_SOLVER, grid=True, large=True, times=10)
-    assert everything.name == "arm, solver order, grid embeddings, large, 10 times the operations"
+    everything = replace(ARM_SOLVER, grid=True, large=True, harder=True, times=10)
+    assert everything.name == ("arm, solver order, grid embeddings, large, harder puzzles too, 10 times the operations")
     assert [learner_named(learner.name) for learner in (PEERS, SINGLES)] == [PEERS, SINGLES]
     assert (PEERS.reasoning, SINGLES.reasoning) == ("peers", "singles")
+
+
+def test_who_stands_for_a_learner_is_the_one_told_the_grid_at_most():
+    told = replace(MASKED, grid=True).name
+    assert standing_for(MASKED, [told, MASKED.name, ARM_FIXED.name]) == MASKED.name
+    assert standing_for(MASKED, [ARM_FIXED.name, told]) == told
+    assert standing_for(MASKED, [replace(MASKED, grid=True, harder=True).name]) == MASKED.name
+    assert standing_for(replace(MASKED, grid=True), [MASKED.name]) == told
 
 
 @pytest.mark.parametrize(

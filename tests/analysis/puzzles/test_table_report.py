@@ -51,6 +51,10 @@ def table(name: str = NAME, share: float = 1.0) -> Rows:
     return Rows(masked + [row(model, OWN_ORDER, share * value, name) for model, value in arms])
 
 
+def told_the_grid(rows: Rows) -> Rows:
+    return Rows(replace(row, model=f"{row.model}, grid embeddings") for row in rows)
+
+
 def suite() -> list[Row]:
     rules = [*board_rules(5), *board_rules(13), *trusting_rules(token=argmax_token)]
     return [row(MDM, r.name, 0.7, swept=r.swept, at=r.at, calls=r.at if r.swept == IN_CALLS else 4.0) for r in rules]
@@ -98,6 +102,15 @@ class TestChecks:
             assert failed(rows, goal) == []
         assert failed(table(share=0.8)) == [f"{NAME}: masked diffusion by margin"]
 
+    def test_learners_that_are_told_the_grid_stand_for_those_that_are_not_there(self):
+        gridded = told_the_grid(table())
+        assert [c.text for c in puzzle_checks(gridded, NAME)] == [c.text for c in puzzle_checks(table(), NAME)]
+        assert failed(gridded) == []
+        better = told_the_grid(table(share=0.9))
+        assert failed([*table(), *better]) == []
+        assert failed([*better, *table()]) == []
+        assert failed(better) == [f"{NAME}: masked diffusion by margin"]
+
     def test_other_metrics_and_fewer_calls_do_not_decide(self):
         more = [replace(r, metric=metric, value=0.0) for r in table() for metric in (CELL, VALIDITY)]
         assert failed([*table(), *more, *suite()]) == []
@@ -125,6 +138,11 @@ class TestFigure:
         assert "the paper's" in texts(figure)
         (axes,) = draw_puzzle_table(table().where(model=(MDM, SOLVERS)), {NAME: TABLE_2}).axes
         assert crosses(axes) == {n.solved for n in TABLE_2 if n.learner.order != "fixed"}
+
+    def test_learners_that_are_told_the_grid_have_them_too(self):
+        (axes,) = draw_puzzle_table(told_the_grid(table()), {NAME: TABLE_2}).axes
+        assert crosses(axes) == {number.solved for number in TABLE_2}
+        assert "mdm, grid embeddings: margin 99.5%" in texts(axes.figure)
 
     def test_a_large_model_has_its_own_line(self):
         large = replace(ARM_SOLVER, large=True).name

@@ -19,6 +19,8 @@ from analysis.puzzles.training_rows import PooledRows, training_rows
 from analysis.puzzles.unit import PadsBehind, PuzzleSetting, PuzzleUnit
 from generators.ground.draws import derived_seed
 from generators.prompted import split_given
+from generators.sudoku import solve_by_strategies as solve_sudokus
+from generators.sudoku.human import STUCK
 from generators.zebra import solve_by_strategies
 from lo_theory.denoisers.network import CausalDenoiser
 from lo_theory.learning.checkpoint import load_checkpoint
@@ -29,6 +31,7 @@ from lo_theory.learning.source import FixedRows, RowSource
 from lo_theory.samplers.batches import decode_batches
 from lo_theory.samplers.menu import (
     MARGIN,
+    NOISY,
     ONE_EACH,
     OWN_ORDER,
     TOP,
@@ -223,6 +226,36 @@ def test_the_papers_rules_are_judged_on_more_boards(problem, tmp_path):
 def test_a_paper_setting_has_the_papers_rules(tmp_path):
     rows = measured(MASKED, tmp_path, rules="paper", pool=50)
     assert {r.decoder for r in rows if r.metric == BOARD} == {VANILLA, TOP, MARGIN}
+
+
+def test_a_setting_with_noise_has_the_papers_rules_and_their_noise(tmp_path):
+    rows = measured(MASKED, tmp_path, rules="noise", pool=50)
+    solved = [r for r in rows if r.metric == BOARD]
+    assert {r.decoder for r in solved} == {VANILLA, TOP, MARGIN, *NOISY}
+    assert {r.swept for r in solved} == {ONE_EACH}
+
+
+def test_harder_puzzles_are_trained_on_and_no_other_test_is_taken(tmp_path):
+    """The hard test set and the usual one stay what they are; of training puzzles some are as hard."""
+    problem = SudokuProblem(side=6, hard=(9, 9))
+    usual, harder = (unit(replace(MASKED, harder=there), problem) for there in (False, True))
+    for one, stuck in ((usual, range(1)), (harder, range(1, 300))):
+        tokens, given = split_given(one.form.rows(5, 0, 300))
+        assert (solve_sudokus(np.where(given, tokens + 1, 0)).levels == STUCK).sum() in stuck
+    assert (harder.steps, harder.network(harder.form)) == (usual.steps, usual.network(usual.form))
+    found = [measured(one.learner, tmp_path / one.model, problem, rules="paper", pool=50) for one in (usual, harder)]
+    first, second = [[(r.distribution, r.fingerprint, r.samples) for r in rows if r.metric == BOARD] for rows in found]
+    assert len(first) == 6
+    assert first == second
+
+
+def test_harder_puzzles_must_exist_and_have_the_order_that_is_written():
+    problem = SudokuProblem(side=6, hard=(9, 9))
+    assert unit(replace(ARM_FIXED, harder=True), problem).form.source.levels == (2, 9)
+    with pytest.raises(ValueError, match="4x4 Sudoku has no harder puzzles here"):
+        unit(replace(MASKED, harder=True))
+    with pytest.raises(ValueError, match="solver"):
+        unit(replace(ARM_SOLVER, harder=True), problem)
 
 
 def test_puzzles_of_several_sizes_end_with_pads_that_an_arm_cannot_see():

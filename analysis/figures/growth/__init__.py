@@ -1,0 +1,1 @@
+"""What it costs to learn a distribution as it grows."""

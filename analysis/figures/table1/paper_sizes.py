@@ -1,0 +1,118 @@
+"""What the report says of networks at the paper's sizes: what they took, what they reach, what was expected of them."""
+
+from __future__ import annotations
+
+from analysis.figures.table1.long_unit import FLOPS, SAME, SECONDS, WEIGHTS
+from analysis.figures.table1.plot_sizes import networks_at_paper_sizes, one_token_per_call
+from analysis.figures.table1.units import Table1Size
+from analysis.lab.report import Check, FigureItem, SavedFigure, Section, TableItem, cell, show
+from analysis.lab.rows import CONTROL, MDM, Rows
+from analysis.measures.forward_loss import FORWARD
+from analysis.measures.paper import TABLE_1
+from analysis.measures.rule_sweep import size_name
+from lo_theory.samplers.menu import MARGIN, TOP, VANILLA
+
+
+def size_checks(means: Rows) -> list[Check]:
+    """Networks at the paper's sizes pass the paper's by both rules; top probability draws what margin draws."""
+    checks = list[Check]()
+    for name, paper in networks_at_paper_sizes(means).items():
+        for rule, theirs in ((MARGIN, paper.margin), (VANILLA, paper.vanilla)):
+            row = one_token_per_call(means, name, MDM, rule)
+            if row is not None:
+                checks.append(
+                    Check(
+                        text=f"network, {name}: {rule} with one token per call above the paper's",
+                        expected=f"interval above {theirs:.2%}",
+                        measured=show(row, 2, 100.0, "%"),
+                        met=row.interval[0] > theirs,
+                    )
+                )
+    for row in means.where(metric=SAME):
+        who = "exact posterior" if row.model == CONTROL else "network"
+        checks.append(
+            Check(
+                text=f"{who}, {row.distribution}: top probability draws the sequences of margin",
+                expected=f"every token of {row.samples} sequences the same, as bits are ranked alike",
+                measured=show(row, 4),
+                met=row.value == 1.0,
+            )
+        )
+    return checks
+
+
+def sizes_section(means: Rows, figure: SavedFigure, size: Table1Size) -> Section:
+    """The figure by size, the numbers beside the paper's, and what the networks took."""
+    return Section(
+        title="The paper's sizes",
+        paragraphs=[
+            "Solid lines are networks that were trained here, dashed ones the paper's. Who gives every observation its "
+            "commoner value is right three times in four. The forward loss is what a masked observation costs whose "
+            "latents are all visible: 0 for a network that knows what every observation reads.",
+        ],
+        figures=[
+            FigureItem(
+                path=figure.svg,
+                caption="Share of generated observations that agree with the generated latents. Left: one token per "
+                "call, by size, with 95% intervals over sequences. Right: fewer calls, at one size.",
+                alt="Agreement by size for margin and vanilla, networks trained here beside the paper's, and agreement "
+                "against network calls.",
+            )
+        ],
+        tables=[_agreements(means), _networks(means, size)],
+    )
+
+
+def _agreements(means: Rows) -> TableItem:
+    lines = []
+    for paper in TABLE_1:
+        name = size_name(paper.n_latents, paper.n_observations)
+        line = [name]
+        for rule, theirs in ((MARGIN, paper.margin), (VANILLA, paper.vanilla), (TOP, None)):
+            ours = [one_token_per_call(means, name, model, rule) for model in (MDM, CONTROL)]
+            line += [cell(row, 2, 100.0, "%") for row in ours] + ([] if theirs is None else [f"{theirs:.2%}"])
+        row = one_token_per_call(means, name, MDM, MARGIN) or one_token_per_call(means, name, CONTROL, MARGIN)
+        lines.append([*line, "-" if row is None else str(row.samples)])
+    return TableItem(
+        caption="Agreement with one token per call, beside the paper's Table 1. Sequences are those behind margin and "
+        "vanilla; top probability, which is margin on bits, has at most a hundred.",
+        header=[
+            "size",
+            *(f"{MARGIN}, network", f"{MARGIN}, exact", f"{MARGIN}, paper"),
+            *(f"{VANILLA}, network", f"{VANILLA}, exact", f"{VANILLA}, paper"),
+            *(f"{TOP}, network", f"{TOP}, exact", "sequences"),
+        ],
+        rows=lines,
+    )
+
+
+def _networks(means: Rows, size: Table1Size) -> TableItem:
+    lines = []
+    for setting in size.networks:
+        name = size_name(setting.n_latents, setting.n_observations)
+        own = means.where(distribution=name, model=MDM)
+        weights, flops, seconds = (own.get(metric=metric) for metric in (WEIGHTS, FLOPS, SECONDS))
+        lines.append(
+            [
+                name,
+                f"{setting.layers} x {setting.width}, {setting.heads} heads",
+                "-" if weights is None else f"{weights.value:,.0f}",
+                f"{setting.steps:,} x {setting.batch_size}",
+                "-" if flops is None else f"{flops.value:.1e}",
+                "-" if seconds is None else f"{seconds.value / 60:.0f}",
+                cell(own.get(metric=FORWARD), 4),
+            ]
+        )
+    return TableItem(
+        caption="The networks. Minutes are those of the training, decoding not counted.",
+        header=[
+            "size",
+            "layers x width",
+            "weights",
+            "steps x sequences",
+            "operations",
+            "minutes",
+            "forward loss, nats",
+        ],
+        rows=lines,
+    )

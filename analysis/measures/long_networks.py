@@ -1,0 +1,43 @@
+"""The networks of the scale ``long``, at the paper's sizes: how each is trained, and what is measured of it.
+
+This table is the one place to change that. A setting is part of the key of its unit, so a changed one trains anew and
+the finished ones stay. Networks have at most 2.4 million weights (:mod:`analysis.measures.kept_network`).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from analysis.measures.setting import Setting
+
+_RECIPE: dict[str, Any] = {
+    "layers": 3,
+    "width": 64,
+    "heads": 4,
+    "mlp": "gelu",
+    "positions": "learned",
+    "batch_size": 64,
+    "learning_rate": 4e-3,
+    "optimizer": "muon",
+    "min_ratio": 0.02,
+    "weight_decay": 0.1,
+    "weighting": "per_mask",
+    "curriculum": 0.6,
+    "generated": 1000,
+    "call_divisors": (1, 6, 30),
+    "test_rows": 1024,
+}
+
+TABLE_1_NETWORKS: tuple[Setting, ...] = (
+    Setting(n_latents=25, n_observations=275, steps=5_000, **_RECIPE),
+    Setting(n_latents=30, n_observations=270, steps=16_000, **_RECIPE),
+    Setting(n_latents=40, n_observations=260, steps=16_000, **_RECIPE),
+    Setting(n_latents=50, n_observations=250, steps=16_000, **_RECIPE),
+    Setting(n_latents=100, n_observations=200, steps=16_000, **_RECIPE),
+)
+"""Table 1, the order of the paper: 1,000 sequences by each rule with L, L / 6 and L / 30 network calls."""
+
+MAP_NETWORK = Setting(
+    n_latents=20, n_observations=280, steps=16_000, **_RECIPE, task_samples=1000, masked_counts=30
+)  # fmt: skip
+"""The map of task errors (Fig. 2, right), with the paper's thousand repetitions for every number of masks."""

@@ -1,0 +1,47 @@
+"""Attention: PyTorch's fused kernel, or three plain products where these are faster on a CPU.
+
+The fused kernel works tile by tile, and a tile costs much the same however narrow the head and short the sequence are.
+While ``torch.set_float32_matmul_precision`` is not "highest", its small products leave MKL for oneDNN one by one, and
+it becomes five to ten times slower at any length. ``benchmarks/training.py`` has the figures.
+"""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+from torch.nn import functional
+
+_NARROW = 32  # widths of a head up to this one
+_SHORT = 64  # keys up to this number: plain products win at 24, are level at 81 and lose at 300
+
+
+def attention(
+    query: Float[Tensor, "B H M D"],
+    key: Float[Tensor, "B H T D"],
+    value: Float[Tensor, "B H T D"],
+    *,
+    causal: bool = False,
+    visible: Bool[Tensor, "M T"] | None = None,
+) -> Float[Tensor, "B H M D"]:
+    """Softmax of ``query key^T / sqrt(D)`` over the keys, times the values.
+
+    Args:
+        causal: query t sees keys 0..t; as many queries as keys, and no ``visible``.
+        visible: which keys each query sees, at least one; None: all.
+    """
+    if not _plain(query, key):
+        return functional.scaled_dot_product_attention(query, key, value, attn_mask=visible, is_causal=causal)
+    if causal:
+        visible = torch.ones(query.shape[2], key.shape[2], dtype=torch.bool, device=query.device).tril()
+    scores = (query * query.shape[-1] ** -0.5) @ key.transpose(-1, -2)  # (B, H, M, T)
+    if visible is not None:
+        scores = scores.masked_fill(~visible, -torch.inf)
+    return scores.softmax(dim=-1).to(value.dtype) @ value
+
+
+def _plain(query: Tensor, key: Tensor) -> bool:
+    """Decided by shape and by a flag that a run sets once: the same run makes the same products wherever it resumes."""
+    if query.device.type != "cpu" or query.shape[-1] > _NARROW:
+        return False
+    return key.shape[2] <= _SHORT or torch.get_float32_matmul_precision() != "highest"

@@ -1,0 +1,74 @@
+"""How a CPU multiplies float32 matrices while a network runs: by the faster of two libraries, to the same accuracy.
+
+PyTorch multiplies by Intel's MKL, or by oneDNN where ``torch.set_float32_matmul_precision("medium")`` allows products
+of lower accuracy. On AMD's processors MKL's products of narrow matrices reach a third of the rate of oneDNN's, which
+are float32 throughout where the processor has no matrix units for bfloat16; on Intel's the two are level
+(``benchmarks/training.py``). So the flag is set on AMD's processors whose products stay exact, which is looked at, for
+the time of a run, and put back.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import time
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import torch
+
+_CPU_INFO = Path("/proc/cpuinfo")
+
+
+@contextlib.contextmanager
+def fast_products(device: torch.device) -> Iterator[None]:
+    """Float32 products on a CPU by the faster library; nothing changes elsewhere, or where a user set the flag."""
+    before = torch.get_float32_matmul_precision()
+    if device.type != "cpu" or before != "highest" or not _gains():
+        yield
+        return
+    torch.set_float32_matmul_precision("medium")
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(before)
+
+
+@cache
+def _gains() -> bool:
+    """Whether oneDNN is faster here and as accurate."""
+    return vendor() == "AuthenticAMD" and products_are_float32()
+
+
+def matrix_rate(device: torch.device, *, size: int = 1024, seconds: float = 0.2) -> float:
+    """Floating-point operations per second of float32 products of square matrices, the best of many: what to compare a
+    training with. A multiplication and an addition are two.
+    """
+    left = torch.ones(size, size, device=device)
+    best, until = math.inf, time.perf_counter() + seconds
+    while time.perf_counter() < until or best == math.inf:
+        start = time.perf_counter()
+        (left @ left)[0, 0].item()  # a GPU is waited for
+        best = min(best, time.perf_counter() - start)
+    return 2 * size**3 / best
+
+
+def vendor() -> str:
+    """Who made the processor, as the system names it, such as ``GenuineIntel``; empty where it does not say."""
+    try:
+        lines = _CPU_INFO.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return ""
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("vendor_id")), "")
+
+
+def products_are_float32() -> bool:
+    """Whether a product under "medium" keeps the 24 bits of float32, of which bfloat16 has 8."""
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("medium")
+    try:
+        left = torch.full((256, 64), 1.0 + 2.0**-12)  # rounds to 1 in bfloat16
+        return bool(((left @ left.T) > 64.0).all())
+    finally:
+        torch.set_float32_matmul_precision(before)

@@ -1,0 +1,70 @@
+"""Attention as plain products is that of PyTorch's kernel, forward and backward, and is taken where it should be."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch.nn import functional
+
+from lo_theory.learning import attention as module
+from lo_theory.learning.attention import attention
+
+SHORT, LONG = 24, 70
+CASES = {"all": {}, "causal": {"causal": True}, "visible": {"visible": True}}
+
+
+def heads(length: int, width: int = 8) -> tuple[torch.Tensor, ...]:
+    draws = torch.Generator().manual_seed(0)
+    return tuple(
+        torch.randn(2, 3, length, width, generator=draws, dtype=torch.float64).requires_grad_() for _ in range(3)
+    )
+
+
+def fused(query, key, value, *, causal=False, visible=None):
+    return functional.scaled_dot_product_attention(query, key, value, attn_mask=visible, is_causal=causal)
+
+
+def seen(length: int) -> torch.Tensor:
+    random = torch.rand(length, length, generator=torch.Generator().manual_seed(1)) < 0.5
+    return random | torch.eye(length, dtype=torch.bool)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_plain_products_are_the_kernel_forward_and_backward(case):
+    options = {name: seen(SHORT) if name == "visible" else value for name, value in CASES[case].items()}
+    results = []
+    for function in (attention, fused):
+        parts = heads(SHORT)
+        answer = function(*parts, **options)
+        answer.square().sum().backward()
+        results.append((answer, *(part.grad for part in parts)))
+    for plain, kernel in zip(*results, strict=True):
+        torch.testing.assert_close(plain, kernel, rtol=1e-12, atol=1e-12)
+
+
+def uses_kernel(monkeypatch, length, width) -> bool:
+    asked = []
+    monkeypatch.setattr(
+        module.functional, "scaled_dot_product_attention", lambda query, *_, **__: asked.append(1) or query
+    )
+    attention(*(part.detach() for part in heads(length, width)))
+    return bool(asked)
+
+
+@pytest.mark.parametrize(
+    ("length", "width", "precision", "kernel"),
+    [
+        (SHORT, 16, "highest", False),
+        (LONG, 16, "highest", True),
+        (SHORT, 64, "highest", True),
+        (LONG, 16, "medium", False),  # where the kernel is a trap
+        (LONG, 64, "medium", True),
+    ],
+)
+def test_which_is_taken_depends_on_shape_and_flag_alone(monkeypatch, length, width, precision, kernel):
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision(precision)
+    try:
+        assert uses_kernel(monkeypatch, length, width) == kernel
+    finally:
+        torch.set_float32_matmul_precision(before)

@@ -1,0 +1,73 @@
+"""Which library multiplies while a run runs: the flag is set where it gains, and put back whatever happens."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from lo_theory.learning import products
+from lo_theory.learning.products import fast_products, matrix_rate, products_are_float32, vendor
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture
+def processor(monkeypatch):
+    def choose(name: str, exact: bool = True) -> None:
+        products._gains.cache_clear()
+        monkeypatch.setattr(products, "vendor", lambda: name)
+        monkeypatch.setattr(products, "products_are_float32", lambda: exact)
+
+    yield choose
+    products._gains.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("name", "exact", "flag"),
+    [
+        ("AuthenticAMD", True, "medium"),
+        ("AuthenticAMD", False, "highest"),
+        ("GenuineIntel", True, "highest"),
+        ("", True, "highest"),
+    ],
+)
+def test_the_flag_of_a_run_depends_on_the_processor_and_is_put_back(processor, name, exact, flag):
+    processor(name, exact)
+    with fast_products(CPU):
+        assert torch.get_float32_matmul_precision() == flag
+    with pytest.raises(KeyboardInterrupt), fast_products(CPU):
+        raise KeyboardInterrupt
+    assert torch.get_float32_matmul_precision() == "highest"
+
+
+def test_a_flag_of_the_user_and_another_device_are_left_alone(processor):
+    processor("AuthenticAMD")
+    with fast_products(torch.device("meta")):
+        assert torch.get_float32_matmul_precision() == "highest"
+    torch.set_float32_matmul_precision("high")
+    try:
+        with fast_products(CPU):
+            assert torch.get_float32_matmul_precision() == "high"
+        assert torch.get_float32_matmul_precision() == "high"
+    finally:
+        torch.set_float32_matmul_precision("highest")
+
+
+def test_the_vendor_is_read_and_a_system_that_does_not_say_has_none(monkeypatch, tmp_path):
+    (tmp_path / "cpuinfo").write_text("processor\t: 0\nvendor_id\t: AuthenticAMD\nvendor_id\t: Other\n")
+    monkeypatch.setattr(products, "_CPU_INFO", tmp_path / "cpuinfo")
+    assert vendor() == "AuthenticAMD"
+    monkeypatch.setattr(products, "_CPU_INFO", tmp_path / "missing")
+    assert vendor() == ""
+
+
+def test_looking_at_the_products_leaves_the_flag_as_it_was_and_sees_bfloat16(monkeypatch):
+    products_are_float32()
+    assert torch.get_float32_matmul_precision() == "highest"
+    exact = torch.Tensor.__matmul__
+    monkeypatch.setattr(torch.Tensor, "__matmul__", lambda one, other: exact(one.bfloat16(), other.bfloat16()).float())
+    assert not products_are_float32()
+
+
+def test_the_matrix_rate_is_that_of_a_plain_product():
+    assert 1e6 < matrix_rate(CPU, size=64, seconds=0.01) < 1e15
