@@ -86,8 +86,8 @@ SUDOKU_9_LONG = PuzzleSize(
     problem=SudokuProblem(side=9, hard=(9, 9)),
     setting=taught(
         PuzzleSetting(
-            shape=Shape(layers=2, loops=8, width=64, heads=4),
-            steps=12_000,
+            shape=Shape(layers=2, loops=8, width=64, heads=2),
+            steps=6_000,
             learning_rate=4e-3,
             pool=250_000,
             boards=500,
