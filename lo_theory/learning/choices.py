@@ -39,6 +39,11 @@ class Shape:
     loops: int = later(1)
 
     @property
+    def hidden_width(self) -> int:
+        """Width inside the MLP."""
+        return 4 * self.width if self.hidden is None else self.hidden
+
+    @property
     def shape(self) -> Shape:
         """These fields alone, of what has more."""
         return Shape(**{field.name: getattr(self, field.name) for field in fields(Shape)})

@@ -54,16 +54,12 @@ def complete_state(team: Team, optimizers: Sequence[WeightOptimizer]) -> None:
 
 
 def owners(weights: Sequence[Tensor], size: int) -> list[int]:
-    """The rank that updates each matrix: the dearest first, each to whoever has the least to do."""
-    work, found = [0] * size, [0] * len(weights)
-    for number in sorted(range(len(weights)), key=lambda number: -_cost(weights[number])):
-        found[number] = work.index(min(work))
-        work[found[number]] += _cost(weights[number])
+    """The rank that updates each matrix: one after the other goes to whoever has the least to do."""
+    work, found = [0] * size, list[int]()
+    for weight in weights:
+        found.append(work.index(min(work)))
+        work[found[-1]] += min(weight.shape) * weight.numel()
     return found
-
-
-def _cost(weight: Tensor) -> int:
-    return min(weight.shape) * weight.numel()
 
 
 def _divided(part: WeightOptimizer) -> list[Tensor]:

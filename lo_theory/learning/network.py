@@ -15,10 +15,10 @@ from jaxtyping import Bool, Float, Int64
 from torch import Tensor, nn
 from torch.nn import functional
 
-from lo_theory.learning.attention import attention
+from lo_theory.learning.block import AskedPlaces, Block, normal_weights, rotary_angles, rotation_of
 from lo_theory.learning.choices import Shape
 from lo_theory.learning.coordinates import CoordinateEmbedding, GridCoordinates
-from lo_theory.learning.key_value_cache import BlockCache, KeyValueCache
+from lo_theory.learning.key_value_cache import KeyValueCache
 from lo_theory.learning.patches import PatchEmbedding, PromptPatches
 from lo_theory.learning.rms_norm import rms_norm
 
@@ -70,11 +70,6 @@ class NetworkConfig(Shape):
                 )
 
     @property
-    def hidden_width(self) -> int:
-        """Width inside the MLP."""
-        return 4 * self.width if self.hidden is None else self.hidden
-
-    @property
     def head_width(self) -> int:
         """Width of one attention head."""
         return self.width // self.heads
@@ -117,14 +112,14 @@ class Transformer(nn.Module):
     def __init__(self, config: NetworkConfig, generator: torch.Generator) -> None:
         super().__init__()
         self.config = config
-        self.embedding = _normal(generator, config.vocabulary + 2, config.width, std=1.0)
+        self.embedding = normal_weights(generator, config.vocabulary + 2, config.width, std=1.0)
         learned = config.positions == "learned"
-        self.positions = _normal(generator, config.places, config.width, std=1.0) if learned else None
-        self.blocks = nn.ModuleList(_Block(config, generator) for _ in range(config.layers))
+        self.positions = normal_weights(generator, config.places, config.width, std=1.0) if learned else None
+        self.blocks = nn.ModuleList(Block(config, generator, causal=config.causal) for _ in range(config.layers))
         self.gain = nn.Parameter(torch.ones(config.width))
         self.head = nn.Parameter(torch.zeros(config.vocabulary, config.width))
         self.angles: Tensor
-        self.register_buffer("angles", _rotary_angles(config), persistent=False)
+        self.register_buffer("angles", rotary_angles(config.length, config.head_width), persistent=False)
         grid = config.coordinates
         self.coordinates = None if grid is None else CoordinateEmbedding(grid, config.width, config.causal, generator)
         cut = config.patches
@@ -148,7 +143,7 @@ class Transformer(nn.Module):
             IndexError: an id out of range (CPU; a GPU aborts).
         """
         *_, x = self._states(tokens, where)
-        return self._answer(x, tokens.shape[1], None) if where is None else self._logits(x)
+        return self._everywhere(x, tokens.shape[1]) if where is None else self._logits(x)
 
     def layer_logits(
         self, tokens: Int64[Tensor, "B T"], where: Bool[Tensor, "B T"] | None = None
@@ -160,9 +155,12 @@ class Transformer(nn.Module):
         Arguments, shapes and errors are those of :meth:`forward`.
         """
         every = 1 if self.config.loops == 1 else self.config.layers
-        *inner, last = list(self._states(tokens, where))[every - 1 :: every]
-        answers = [self._answer(x, tokens.shape[1], where) for x in inner]
-        return [*answers, self._answer(last, tokens.shape[1], None) if where is None else self._logits(last)]
+        states = list(self._states(tokens, where))[every - 1 :: every]
+        if where is None:
+            return [self._everywhere(x, tokens.shape[1]) for x in states]
+        *inner, last = states
+        asked = self._asked(where, inner[0].shape[1]) if inner else None
+        return [self._logits(x if asked is None else asked.of(x)) for x in inner] + [self._logits(last)]
 
     def cache(self) -> KeyValueCache:
         """An empty one, for :meth:`next_logits`.
@@ -191,7 +189,7 @@ class Transformer(nn.Module):
         self._check_length(tokens.shape[1])
         start = cache.begin(tokens, most=int(at.min()) if len(at) else 0)
         x = self._read(tokens)[:, start:]
-        rotation = None if self.positions is not None else _rotation(self.angles[start : start + x.shape[1]], x)
+        rotation = None if self.positions is not None else rotation_of(self.angles[start : start + x.shape[1]], x)
         known_and_new = torch.ones(x.shape[1], start + x.shape[1], dtype=torch.bool, device=x.device)
         visible = known_and_new.tril(start)  # each new place sees those before it and itself
         for block, past in zip(self._passes, cache.blocks, strict=True):
@@ -209,32 +207,26 @@ class Transformer(nn.Module):
         """What each block passes on, in every loop: (B, places, W), the last one (M, W) if only M tokens are asked."""
         self._check_length(tokens.shape[1])
         x = self._read(tokens)
-        rotation = None if self.positions is not None else _rotation(self.angles[: x.shape[1]], x)
+        rotation = None if self.positions is not None else rotation_of(self.angles[: x.shape[1]], x)
         asked = None if where is None else self._asked(where, x.shape[1])
         *before, last = self._passes
         for block in before:
             x = block(x, rotation)
             yield x
-        yield last(x, rotation, at=asked)
+        yield last(x, rotation, asked=asked)
 
-    def _asked(self, where: Bool[Tensor, "B T"], places: int) -> Int64[Tensor, " M"]:
-        """The asked tokens as numbers of places, counted through all rows."""
-        answered = where[:, self._prompt :]
-        return functional.pad(answered, (places - answered.shape[1], 0)).flatten().nonzero().squeeze(1)
+    def _asked(self, where: Bool[Tensor, "B T"], places: int) -> AskedPlaces:
+        answered = where[:, self._prompt :]  # the places end where the tokens do
+        return AskedPlaces(functional.pad(answered, (places - answered.shape[1], 0)))
 
     @property
     def _passes(self) -> list[nn.Module]:
         """The blocks in the order in which they are run."""
         return [*self.blocks] * self.config.loops
 
-    def _answer(self, x: Float[Tensor, "B places W"], length: int, where: Tensor | None) -> Float[Tensor, "*at V"]:
-        x = x[:, self._prompt - length :]  # from the first answer on
-        if where is not None:
-            x = x[where[:, self._prompt :]]  # (M, W)
-        logits = self._logits(x)
-        if where is not None or not self._prompt:
-            return logits
-        return functional.pad(logits, (0, 0, self._prompt, 0), value=math.nan)
+    def _everywhere(self, x: Float[Tensor, "B places W"], length: int) -> Float[Tensor, "B T V"]:
+        logits = self._logits(x[:, self._prompt - length :])  # from the first answer on
+        return functional.pad(logits, (0, 0, self._prompt, 0), value=math.nan) if self._prompt else logits
 
     def _logits(self, x: Float[Tensor, "*at W"]) -> Float[Tensor, "*at V"]:
         return functional.linear(rms_norm(x, self.gain), self.head).float()
@@ -264,76 +256,3 @@ class Transformer(nn.Module):
             least = f", and more than the prompt's {self._prompt}" if self._prompt else ""
             allowed = f"at most {limit}{least}" if self.config.causal else f"exactly {limit}"
             raise ValueError(f"this network reads {allowed} tokens; got sequences of length {length}.")
-
-
-class _Block(nn.Module):
-    """Attention and MLP, each normalised before and added after."""
-
-    def __init__(self, config: NetworkConfig, generator: torch.Generator) -> None:
-        super().__init__()
-        width, hidden = config.width, config.hidden_width
-        out_std = 1 / math.sqrt(2 * config.layers)
-        self.heads, self.causal, self.gated = config.heads, config.causal, config.mlp == "swiglu"
-        self.attention_gain = nn.Parameter(torch.ones(width))
-        self.qkv = _normal(generator, 3 * width, width, std=width**-0.5)
-        self.attention_out = _normal(generator, width, width, std=out_std * width**-0.5)
-        self.mlp_gain = nn.Parameter(torch.ones(width))
-        self.mlp_in = _normal(generator, hidden * (2 if self.gated else 1), width, std=width**-0.5)
-        self.mlp_out = _normal(generator, width, hidden, std=out_std * hidden**-0.5)
-
-    def forward(
-        self,
-        x: Tensor,
-        rotation: tuple[Tensor, Tensor] | None,
-        past: BlockCache | None = None,
-        visible: Tensor | None = None,
-        at: Tensor | None = None,
-    ) -> Tensor:
-        """(B, T, W) of all places, or (M, W) of those ``at`` these numbers, counted through all rows."""
-        mixed = self._attend(rms_norm(x, self.attention_gain), rotation, past, visible)
-        if at is not None:
-            x, mixed = (part.flatten(0, 1).index_select(0, at) for part in (x, mixed))
-        x = x + functional.linear(mixed, self.attention_out)
-        inner = self._activate(functional.linear(rms_norm(x, self.mlp_gain), self.mlp_in))  # (..., hidden)
-        return x + functional.linear(inner, self.mlp_out)
-
-    def _attend(
-        self, x: Tensor, rotation: tuple[Tensor, Tensor] | None, past: BlockCache | None, visible: Tensor | None
-    ) -> Tensor:
-        batch, length, width = x.shape
-        heads = functional.linear(x, self.qkv).view(batch, length, 3, self.heads, width // self.heads)
-        query, key, value = heads.permute(2, 0, 3, 1, 4)  # each (B, H, T, W/H)
-        if rotation is not None:
-            query, key = _rotate(query, rotation), _rotate(key, rotation)
-        if past is not None:
-            key, value = past.extended(key, value)
-        causal = self.causal and visible is None
-        mixed = attention(query, key, value, causal=causal, visible=visible)
-        return mixed.transpose(1, 2).reshape(batch, length, width)
-
-    def _activate(self, x: Tensor) -> Tensor:
-        if not self.gated:
-            return functional.gelu(x)
-        gate, value = x.chunk(2, dim=-1)
-        return functional.silu(gate) * value
-
-
-def _normal(generator: torch.Generator, rows: int, columns: int, *, std: float) -> nn.Parameter:
-    return nn.Parameter(torch.randn(rows, columns, generator=generator) * std)
-
-
-def _rotary_angles(config: NetworkConfig) -> Tensor:
-    """(L, W/H/2) angle of each position and pair of coordinates (Su et al. 2021, base 10000)."""
-    half = config.head_width // 2
-    frequencies = 10_000.0 ** (-torch.arange(half, dtype=torch.float64) / max(half, 1))
-    return torch.outer(torch.arange(config.length, dtype=torch.float64), frequencies).float()
-
-
-def _rotation(angles: Tensor, like: Tensor) -> tuple[Tensor, Tensor]:
-    return angles.cos().to(like.dtype), angles.sin().to(like.dtype)
-
-
-def _rotate(x: Tensor, rotation: tuple[Tensor, Tensor]) -> Tensor:
-    cos, sin = rotation
-    first, second = x.chunk(2, dim=-1)
-    return torch.cat((first * cos - second * sin, first * sin + second * cos), dim=-1).to(x.dtype)

@@ -261,18 +261,20 @@ def test_muon_does_with_its_matrices_divided_what_one_process_does():
     """From equal gradients the update has equal bits: nothing of a matrix depends on the others."""
     objective = OBJECTIVES["masked, per mask"]
 
-    def run(team: Team) -> list[torch.Tensor]:
+    def run(team: Team) -> tuple[int, list[torch.Tensor]]:
         network, draws = build(objective), torch.Generator().manual_seed(4)
         optimizers = build_optimizers(network, "muon", rate=CONFIG.rate, betas=CONFIG.betas, weight_decay=0.1)
         for step in range(3):
             for weight in network.parameters():
                 weight.grad = torch.randn(weight.shape, generator=draws)
             update_divided(team, optimizers, step)
+        updated = len(optimizers[0].optimizer.state)
         complete_state(team, optimizers)
-        return [*network_tensors(network).values(), *optimizer_tensors(optimizers).values()]
+        return updated, [*network_tensors(network).values(), *optimizer_tensors(optimizers).values()]
 
-    alone = run(ALONE)
-    for found in as_team(3, run):
+    (matrices, alone), together = run(ALONE), as_team(3, run)
+    assert sum(updated for updated, _ in together) == matrices
+    for _, found in together:
         assert all(torch.equal(one, other) for one, other in zip(found, alone, strict=True))
 
 

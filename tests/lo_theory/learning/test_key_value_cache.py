@@ -23,6 +23,7 @@ from lo_theory.samplers.tokens import argmax_token
 V, LENGTH, PROMPT = 4, 10, 4
 KINDS = {
     "learned": {},
+    "loops": {"loops": 3},
     "rotary, gated": {"positions": "rotary", "mlp": "swiglu"},
     "triples": {"coordinates": GridCoordinates(rows=2, columns=1, start=PROMPT, triples=True)},
     "patches": {"patches": PromptPatches(tokens=PROMPT, size=2)},
