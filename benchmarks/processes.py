@@ -29,7 +29,7 @@ from lo_theory.learning.optimizer import build_optimizers, update_weights
 from lo_theory.learning.source import FixedRows
 from lo_theory.learning.training import TrainConfig, train
 
-ROUNDS, STEPS = 4, 5  # in turns; the first step of each is not counted
+ROUNDS, STEPS = 3, 5  # in turns; the first step of each is not counted
 GOAL = 1.7  # at B, wall-clock time on two quiet cores
 
 

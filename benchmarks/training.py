@@ -41,7 +41,10 @@ SHAPES: dict[str, dict[str, Any]] = {
 PROGRAM = """
 import json, statistics, sys, time
 import torch
-from lo_theory.denoisers.network import MaskedDenoiser
+try:
+    from lo_theory.denoisers.network import MaskedDenoiser
+except ImportError:  # where it was in older checkouts
+    from lo_theory.learning.learners import MaskedDenoiser
 from lo_theory.learning.network import NetworkConfig, Transformer
 from lo_theory.learning.objective import MaskedObjective, per_mask
 from lo_theory.learning.training import TrainConfig, train
@@ -150,11 +153,11 @@ print(took)
 """
 
 
-def measure(program: str, shape: dict[str, Any], root: Path) -> float:
+def measure(program: str, root: Path, shape: dict[str, Any]) -> float:
     """Processor seconds of a step, or of a decoding, in a fresh process that imports the packages of ``root``."""
     environment = os.environ | {"PYTHONPATH": str(root)}
     command = [sys.executable, "-W", "ignore", "-c", program, json.dumps(shape)]
-    ran = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, check=True)
+    ran = subprocess.run(command, cwd=root, env=environment, stdout=subprocess.PIPE, text=True, check=True)
     return float(ran.stdout)
 
 
@@ -202,9 +205,7 @@ def main(against: Path | None = None, rounds: int = 5) -> None:
         programs["older"] = (PROGRAM, against.resolve())
     print(f"{'shape':8}{'ours, ms':>10}" + "".join(f"{f'{name} / ours':>20}" for name in programs if name != "ours"))
     for name, shape in SHAPES.items():
-        times = [
-            {key: measure(*program[:1], shape, program[1]) for key, program in programs.items()} for _ in range(rounds)
-        ]
+        times = [{key: measure(*program, shape) for key, program in programs.items()} for _ in range(rounds)]
         line = f"{name:8}{1e3 * statistics.median(time['ours'] for time in times):10.1f}"
         for other in programs:
             if other != "ours":

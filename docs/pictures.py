@@ -42,6 +42,7 @@ _OWN: dict[tuple[str, ScaleName], tuple[str, ...]] = {
     ("hardness", "smoke"): ("task_error", "likelihood_gap", "order_accuracy"),
     ("inversion", "smoke"): ("inversion",),
     ("leak", "smoke"): ("leak",),
+    ("optimal-order", "small"): ("optimal_order", "optimal_choices", "optimal_pairs"),
     ("orders", "smoke"): ("orders",),
     ("overlap", "smoke"): ("overlap",),
     ("phase", "smoke"): ("phase", "phase_small"),
@@ -81,7 +82,7 @@ def draw(names: Iterable[str]) -> dict[str, Figure]:
         runs.setdefault((source.experiment, source.scale), {})[name] = source.figure
     drawn = {}
     for (experiment, scale), wanted in runs.items():
-        room: Experiment = import_module(f"analysis.figures.{experiment}.report").EXPERIMENT
+        room: Experiment = import_module(f"analysis.figures.{experiment.replace('-', '_')}.report").EXPERIMENT
         figures = room.figures(recorded_rows(experiment, scale), room.sizes[scale])
         drawn |= {name: figures[figure] for name, figure in wanted.items()}
     return drawn

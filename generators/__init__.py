@@ -34,12 +34,22 @@ if TYPE_CHECKING:
     from generators.observations.slab import RandomSlab
     from generators.planted.constraints import PlantedEnsemble, PlantedInstance
     from generators.prompted import PuzzleForm, mark_given, split_given
+    from generators.text.corpus import Corpus, read_corpus
+    from generators.text.fitting import fit_hidden, fit_markov
+    from generators.text.hidden import HiddenMarkov
+    from generators.text.markov import MarkovChain
+    from generators.text.random_chains import random_hidden, random_markov
+    from generators.text.standard_library import standard_library
+    from generators.text.windows import TextWindows
 
 _HOME = {
+    "Corpus": "text.corpus",
     "Dataset": "datasets.dataset",
+    "HiddenMarkov": "text.hidden",
     "KeyedHash": "observations.keyed_hash",
     "LODistribution": "distribution",
     "LogicRule": "observations.rules.rule",
+    "MarkovChain": "text.markov",
     "Noisy": "observations.noise",
     "ObservationFunction": "observations.function",
     "PlantedEnsemble": "planted.constraints",
@@ -48,30 +58,40 @@ _HOME = {
     "PuzzleForm": "prompted",
     "RandomSlab": "observations.slab",
     "RuleSyntaxError": "observations.rules.syntax",
+    "TextWindows": "text.windows",
     "every_subset": "families",
+    "fit_hidden": "text.fitting",
+    "fit_markov": "text.fitting",
     "local_hash": "families",
     "logic_rules": "families",
     "mark_given": "prompted",
     "nae_sat": "families",
     "ordered_scopes": "observations.scopes",
     "predicate_csp": "families",
+    "random_hidden": "text.random_chains",
     "random_logic": "families",
+    "random_markov": "text.random_chains",
     "random_scopes": "observations.scopes",
     "random_slabs": "families",
+    "read_corpus": "text.corpus",
     "read_dataset": "datasets.dataset",
     "regular_scopes": "observations.scopes",
     "sparse_parity": "families",
     "split_given": "prompted",
+    "standard_library": "text.standard_library",
     "whole_hash": "families",
     "write_dataset": "datasets.writing",
     "write_splits": "datasets.splits",
 }
 
 __all__ = [
+    "Corpus",
     "Dataset",
+    "HiddenMarkov",
     "KeyedHash",
     "LODistribution",
     "LogicRule",
+    "MarkovChain",
     "Noisy",
     "ObservationFunction",
     "PlantedEnsemble",
@@ -80,20 +100,27 @@ __all__ = [
     "PuzzleForm",
     "RandomSlab",
     "RuleSyntaxError",
+    "TextWindows",
     "every_subset",
+    "fit_hidden",
+    "fit_markov",
     "local_hash",
     "logic_rules",
     "mark_given",
     "nae_sat",
     "ordered_scopes",
     "predicate_csp",
+    "random_hidden",
     "random_logic",
+    "random_markov",
     "random_scopes",
     "random_slabs",
+    "read_corpus",
     "read_dataset",
     "regular_scopes",
     "sparse_parity",
     "split_given",
+    "standard_library",
     "whole_hash",
     "write_dataset",
     "write_splits",

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from lo_theory.denoisers.oracle import PosteriorDenoiser
     from lo_theory.denoisers.tabulated import TabulatedDenoiser
     from lo_theory.estimate import Estimate
+    from lo_theory.laws.decoder_likelihood import decoder_nll
     from lo_theory.laws.information_curve import InformationCurve, exact_curve, sampled_curve
     from lo_theory.laws.sampler_law import law_error
     from lo_theory.laws.step_counts import best_counts, parallel_kl
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from lo_theory.phases.slab_amp import run_amp
     from lo_theory.phases.slab_evolution import Slabs
     from lo_theory.phases.thresholds import first_moment_degree, kesten_stigum_degree
+    from lo_theory.posteriors.chains import ChainPosterior, ForgivingChainPosterior
     from lo_theory.posteriors.contradiction import ForgivingPosterior
     from lo_theory.posteriors.elimination.posterior import EliminatedPosterior
     from lo_theory.posteriors.enumeration import EnumeratedPosterior, ImpossibleEvidence
@@ -63,12 +65,12 @@ if TYPE_CHECKING:
     from lo_theory.samplers.named_decoders import NAMED_DECODERS
 
 _HOME = {
-    "NAMED_DECODERS": "samplers.named_decoders",
     "AnswerObjective": "learning.prompted",
     "AutoregressiveObjective": "learning.objective",
     "BeliefPropagationPosterior": "phases.belief_posterior",
     "CandidateDenoiser": "puzzles.candidates",
     "CausalDenoiser": "denoisers.network",
+    "ChainPosterior": "posteriors.chains",
     "CompletionsDenoiser": "puzzles.completions",
     "ContinuationObjective": "learning.prompted",
     "Curriculum": "learning.objective",
@@ -80,6 +82,7 @@ _HOME = {
     "EnumeratedPosterior": "posteriors.enumeration",
     "Estimate": "estimate",
     "FixedRows": "learning.source",
+    "ForgivingChainPosterior": "posteriors.chains",
     "ForgivingPosterior": "posteriors.contradiction",
     "FreshRows": "learning.source",
     "GridCoordinates": "learning.coordinates",
@@ -88,6 +91,7 @@ _HOME = {
     "LibraryPosterior": "posteriors.second_opinion",
     "MaskedDenoiser": "denoisers.network",
     "MaskedObjective": "learning.objective",
+    "NAMED_DECODERS": "samplers.named_decoders",
     "NetworkConfig": "learning.network",
     "NoisedDenoiser": "denoisers.noised",
     "ParityPosterior": "posteriors.parities",
@@ -104,6 +108,7 @@ _HOME = {
     "best_counts": "laws.step_counts",
     "chain_nll": "likelihood",
     "decode": "samplers.decoding",
+    "decoder_nll": "laws.decoder_likelihood",
     "entropy_gap": "likelihood",
     "exact_curve": "laws.information_curve",
     "exact_nelbo": "likelihood",
@@ -139,6 +144,7 @@ __all__ = [
     "BeliefPropagationPosterior",
     "CandidateDenoiser",
     "CausalDenoiser",
+    "ChainPosterior",
     "CompletionsDenoiser",
     "ContinuationObjective",
     "Curriculum",
@@ -150,6 +156,7 @@ __all__ = [
     "EnumeratedPosterior",
     "Estimate",
     "FixedRows",
+    "ForgivingChainPosterior",
     "ForgivingPosterior",
     "FreshRows",
     "GridCoordinates",
@@ -174,6 +181,7 @@ __all__ = [
     "best_counts",
     "chain_nll",
     "decode",
+    "decoder_nll",
     "entropy_gap",
     "exact_curve",
     "exact_nelbo",

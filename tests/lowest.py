@@ -12,7 +12,7 @@ from pathlib import Path
 from packaging.requirements import Requirement
 
 LEFT_OUT = {"torch", "lo-theory"}
-OPTIONAL = ("sat", "bench", "cluster", "data", "docs", "dev")
+OPTIONAL = ("sat", "bench", "cluster", "data", "docs", "hf", "dev")
 """Extras that the tests need; floors of the others are not tested here."""
 
 

@@ -36,6 +36,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "generators.planted": ("generators.ground", "generators.observations", "generators.distribution"),
     "generators.datasets": ("generators.ground", "generators.observations", "generators.distribution"),
     "generators.sudoku": ("generators.ground", "generators.prompted"),
+    "generators.text": ("generators.ground",),
     "generators.zebra": ("generators.ground", "generators.prompted", "generators.sudoku"),
     "lo_theory": ("lo_theory",),
     **dict.fromkeys(_ROOT_FILES, (*_ROOT_FILES, "lo_theory.denoisers.denoiser", "lo_theory.learning")),

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from analysis.cli.names import Rule
+
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluate:
@@ -19,6 +21,8 @@ class Evaluate:
         split: which split of it; "test" if it has splits.
         sample_seed: names the test rows, unless --data has them, and all other draws; keep it apart from the
             training's.
+        order: also the likelihood gap of a masked model along the order that this rule decodes in, one token per call
+            (threshold, entropy-bound and klass decide that themselves).
         out: CSV file of all numbers; only a summary is printed if not given.
     """
 
@@ -27,6 +31,7 @@ class Evaluate:
     data: Path | None = None
     split: str | None = None
     sample_seed: int = 2
+    order: Rule | None = None
     out: Path | None = None
 
     def run(self) -> None:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from jaxtyping import Integer
 
+from analysis.cli.decoders import named_decoder
 from analysis.cli.distribution_file import DISTRIBUTION_NAME
+from analysis.cli.names import Rule
 from analysis.cli.numbers import require_at_least
 from analysis.cli.workspace import TrainedModel, load_model, tell_unchecked
 from analysis.cli.written_rows import written_rows
@@ -20,6 +22,7 @@ from analysis.measures.likelihood_gap import chain_nats, likelihood_gap, order_a
 from analysis.measures.order_accuracy import order_accuracy
 from analysis.measures.task_error import task_error
 from generators.datasets.sources import Stored
+from lo_theory.laws.decoder_likelihood import decoder_nll
 from lo_theory.posteriors.exact import exact_posterior
 from lo_theory.samplers.batches import generate
 from lo_theory.samplers.decoder import Decoder, in_order
@@ -48,13 +51,18 @@ def evaluate_model(asked: Evaluate) -> None:
         raise ValueError(f"--split {asked.split} is one of a written dataset; name that with --data.")
     model = load_model(asked.model)
     tell_unchecked(asked.model, model.checked)
+    if asked.order is not None and model.order is not None:
+        raise ValueError(f"--order {asked.order} is for a masked model; {asked.model} has one order, its own.")
     about = Subject(
         distribution=asked.model.name,
         fingerprint=model.distribution.fingerprint,
         model=MDM if model.order is None else "arm",
     )
     test = _Test(_test_rows(asked, model), asked.sample_seed)
-    measured = list(_masked(test, model, about) if model.order is None else _causal(test, model, model.order, about))
+    if model.order is None:
+        measured = list(_masked(test, model, about, asked.order))
+    else:
+        measured = list(_causal(test, model, model.order, about))
     for row in measured:
         if row.position is None:
             print(_line(row))
@@ -88,12 +96,22 @@ def _causal(test: _Test, model: TrainedModel, order: np.ndarray, about: Subject)
     yield from _agreement(test, model, about, "its own order", in_order(order))
 
 
-def _masked(test: _Test, model: TrainedModel, about: Subject) -> Iterator[Row]:
+def _masked(test: _Test, model: TrainedModel, about: Subject, order: Rule | None) -> Iterator[Row]:
     distribution, rng = model.distribution, np.random.default_rng(test.seed)
     yield likelihood_gap(order_averaged_nats(model.denoiser, test.rows, rng), distribution, test.rows, about=about)
+    if order is not None:
+        yield _gap_in_order(test, model, about, order)
     for name, decoder in paper_rules(distribution.length, distribution.length).items():
         yield from _agreement(test, model, about, name, decoder)
     yield from _task_errors(test, model, about, rng)
+
+
+def _gap_in_order(test: _Test, model: TrainedModel, about: Subject, order: Rule) -> Row:
+    """The gap along the order that the rule decodes each test row in."""
+    rows = torch.from_numpy(test.rows.astype(np.int64))
+    paths = decoder_nll(model.denoiser, rows, named_decoder(order, model.distribution.length, 1))
+    row = likelihood_gap(paths.rows(), model.distribution, test.rows, about=about)
+    return replace(row, decoder=order.replace("-", " "))
 
 
 def _agreement(test: _Test, model: TrainedModel, about: Subject, name: str, decoder: Decoder) -> list[Row]:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from analysis.cli.numbers import require_at_least
+from generators.ground.memory import check_memory
 from generators.ground.together import Member, member_here, run_together
 
 if TYPE_CHECKING:
     from analysis.cli.train import Train
 
+_PROCESS = 2**28  # bytes, from below, of one that has loaded PyTorch
 _KEPT = "What is finished is kept; the same command goes on from there, with fewer processes if memory was short."
 
 
@@ -17,7 +19,7 @@ def train_in_processes(asked: Train) -> str:
     """Train as one of the processes that torchrun has started, or start --processes; what there is to say at the end.
 
     Raises:
-        ValueError: more processes than rows in a batch, or others than torchrun has started.
+        ValueError: more processes than rows in a batch or than memory for them, or others than torchrun has started.
         ChildProcessError, MemberLost: a process has died, and the others with it.
     """
     require_at_least(1, processes=asked.processes, batch_size=asked.batch_size)
@@ -35,6 +37,11 @@ def train_in_processes(asked: Train) -> str:
             f"--processes {asked.processes} share the rows of a batch, and --batch-size is {asked.batch_size}; take no "
             "more processes than rows."
         )
+    check_memory(
+        asked.processes * _PROCESS,
+        what=f"--processes {asked.processes}, before it trains anything,",
+        advice="Take fewer processes.",
+    )
     return run_together(_train, (asked,), processes=asked.processes, cause_of_death=_KEPT)
 
 

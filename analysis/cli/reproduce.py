@@ -14,7 +14,7 @@ from analysis.lab.scale import ScaleName
 
 Name = Literal[
     "hardness", "bayes", "overlap", "thresholds", "slabs", "phase", "leak", "gap", "orders", "window", "inversion",
-    "audit", "samplers", "table1", "recipes", "table2", "table3", "table5", "reasoners",
+    "audit", "samplers", "optimal-order", "table1", "recipes", "growth", "table2", "table3", "table5", "reasoners",
 ]  # fmt: skip
 
 
@@ -45,7 +45,9 @@ class Reproduce:
             propagation and networks against the degree. "leak": with and without observations of value 0. "gap": the
             computational gap as an area. "orders": every order has one likelihood. "window": how often masks hit the
             hard window. "inversion": the cost of inverting. "audit": every claim with its verdict. "samplers": what
-            parallel decoding costs, exactly. "table1": the paper's Table 1, taken apart. "recipes": training for it.
+            parallel decoding costs, exactly. "optimal-order": the best order there is, and what others lose to it.
+            "table1": the paper's Table 1, taken apart. "recipes": training for it. "growth": what training costs as N
+            grows.
             "table2", "table3", "table5": Sudoku, Zebra, and Sudokus harder than those of training. "reasoners": what
             the order of decoding does for a reasoner of fixed depth.
         scale: "smoke" takes minutes on two cores, "small" up to an hour, "long" hours in pieces ("hardness", "table1",

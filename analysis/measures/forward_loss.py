@@ -32,7 +32,9 @@ def masked_forward_nats(
         ValueError: no row with such an observation, or a denoiser that does not answer everywhere.
     """
     length, counts = distribution.length, rng.integers(1, distribution.length + 1, size=len(rows))
-    masks = np.concatenate([balanced_masks(1, length, int(count), rng) for count in counts])
+    masks = np.zeros(rows.shape, dtype=bool)
+    for row, count in enumerate(counts):
+        masks[row] = balanced_masks(1, length, int(count), rng)[0]
     asked = forward_subproblems(distribution, masks)
     used = asked.any(axis=1)
     if not used.any():

@@ -97,7 +97,9 @@ class Team:
         content = bytearray(save({name: value.contiguous() for name, value in tensors.items()}) if self.first else b"")
         length = torch.tensor([len(content)])
         self._from_first(length)
-        buffer = torch.frombuffer(content, dtype=torch.uint8) if self.first else torch.empty(int(length)).byte()
+        buffer = (
+            torch.frombuffer(content, dtype=torch.uint8) if self.first else torch.empty(int(length), dtype=torch.uint8)
+        )
         self._from_first(buffer)
         return load(buffer.numpy().tobytes())
 
@@ -234,7 +236,8 @@ def _connected() -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:
-        why = re.sub(r"^\[[^]]*\] *", "", str(error).strip()).split("\n")[0].split(". ")[0]  # without a line of C++
+        plain = re.sub(r"\[[^]\s]*/[^]\s]*:\d+\] *", "", str(error).strip())  # without the lines of C++
+        why = plain.split("\n")[0].split(". ")[0]
         raise MemberLost(
             f"another process of this training has ended or does not answer ({why}); it says why, unless it was "
             "killed. The last checkpoint is intact; the same command goes on from there."

@@ -10,11 +10,11 @@ import pytest
 
 from analysis.cli.reproduce import Name, experiment
 from analysis.figures.audit.plans import plans
-from analysis.lab.experiment import ScaleName
+from analysis.lab.scale import ScaleName
 from analysis.lab.store import unit_key
 
 KEYS = json.loads((Path(__file__).parent / "unit_keys.json").read_text())
-SCALES = get_args(ScaleName)
+SCALES = {name: experiment(name).scales for name in get_args(Name)}
 
 
 def keys(name, scale):
@@ -25,12 +25,18 @@ def keys(name, scale):
 
 
 def test_every_experiment_is_frozen():
-    assert list(KEYS) == list(get_args(Name))
-    assert all(list(by_scale) == list(SCALES) for by_scale in KEYS.values())
-    assert sum(len(found) for by_scale in KEYS.values() for found in by_scale.values()) == 2662
+    assert {name: tuple(by_scale) for name, by_scale in KEYS.items()} == SCALES
+    assert list(KEYS) == list(SCALES)
+    assert sum(len(found) for by_scale in KEYS.values() for found in by_scale.values()) == 3733
 
 
-@pytest.mark.parametrize("scale", SCALES)
-@pytest.mark.parametrize("name", get_args(Name))
+def test_scales_ascend_and_but_one_are_those_of_every_experiment():
+    ascending = get_args(ScaleName)
+    for scales in SCALES.values():
+        assert [scale for scale in ascending if scale in scales] == list(scales)
+        assert {*ascending} - {*scales} <= {"long"}
+
+
+@pytest.mark.parametrize(("name", "scale"), [(name, scale) for name, scales in SCALES.items() for scale in scales])
 def test_the_keys_of_its_units_are_those_of_before(name, scale):
     assert keys(name, scale) == KEYS[name][scale]

@@ -123,6 +123,8 @@ def test_what_cannot_be_shared_is_refused_before_anything_starts(tmp_path, capsy
     monkeypatch.setattr(processes, "run_together", lambda *_, **__: pytest.fail("processes were started"))
     assert main(words(tmp_path / "run", 1, "--processes", 17)) == 2
     assert "--processes 17 share the rows of a batch, and --batch-size is 16" in capsys.readouterr().err
+    assert main(words(tmp_path / "run", 1, "--batch-size", 20_000, "--processes", 20_000)) == 2
+    assert "--processes 20000, before it trains anything, takes 5.37 TB of memory" in capsys.readouterr().err
     assert main(words(tmp_path / "run", 1, "--processes", 0)) == 2
     assert "--processes must be at least 1" in capsys.readouterr().err
     for name, text in {"RANK": "0", "WORLD_SIZE": "2", "MASTER_ADDR": "localhost", "MASTER_PORT": "1"}.items():

@@ -20,6 +20,7 @@ from lo_theory.denoisers.network import CausalDenoiser, MaskedDenoiser
 from lo_theory.denoisers.noised import NoisedDenoiser, inversion_hardness
 from lo_theory.denoisers.oracle import PosteriorDenoiser
 from lo_theory.denoisers.tabulated import TabulatedDenoiser
+from lo_theory.laws.decoder_likelihood import decoder_nll
 from lo_theory.laws.information_curve import curve_of_law, sampled_curve
 from lo_theory.laws.known_samplers import known
 from lo_theory.laws.sampler_law import sampler_law
@@ -99,6 +100,7 @@ ON_TENSORS: dict[str, tuple[Callable[[Any], Any], int, int]] = {
     "chain nll of a chain": (lambda x: chain_nll(CAUSAL, x, ORDER), L, V - 1),
     "by order": (lambda x: chain_nll_by_order(ORACLE, x, np.stack([ORDER, ORDER[::-1]])), L, V - 1),
     "chain nelbo": (lambda x: chain_nelbo(ORACLE, x, ORDER[None]).nats, L, V - 1),
+    "decoder nll": (lambda x: decoder_nll(ORACLE, x, margin()).nats, L, V - 1),
     "monte carlo": (lambda x: monte_carlo_nelbo(ORACLE, x, 2, seeded()).nats, L, V - 1),
 }
 WIDTHS = [np.int8, np.int16, np.int32, np.int64, np.uint8, np.uint16, np.uint32, np.uint64]

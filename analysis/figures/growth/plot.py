@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator
 
 from analysis.figures.growth.laws import Law, laws
+from analysis.figures.growth.power_law import bracket
 from analysis.figures.growth.units import EXPERIMENT_NAME, TARGET
 from analysis.lab.rows import MDM, Rows
 from analysis.lab.style import BLUE, GREEN, GREY, SMALL, WIDTH, claim, headline, note, paper_style
@@ -41,7 +42,7 @@ def draw_growth(rows: Rows) -> Figure:
                 for law in own:
                     _law(axes, law)
                 headline(axes, f"{name}: {goal.words}", _exponents(own))
-            line[0].set_ylabel("operations\nof the training")
+            line[0].set_ylabel("floating-point operations\nof the training")
         _axes(grid[0, 0], sorted({run.n_latents for law in found for run in law.operations}))
         for axes in grid[-1]:
             axes.set_xlabel("latents N, with P / N fixed")
@@ -83,8 +84,8 @@ def _exponents(own: Sequence[Law]) -> str:
         if law.operations_law is None:
             parts.append(f"{word}: no fit")
             continue
-        low, high = law.operations_law.exponent_interval()
-        parts.append(f"{word} $N^{{{law.operations_law.exponent:.1f}}}$ [{low:.1f}, {high:.1f}]")
+        ends = bracket(law.operations_law.exponent_interval(), ".1f")
+        parts.append(f"{word} $N^{{{law.operations_law.exponent:.1f}}}${ends}")
     return ", ".join(parts)
 
 
@@ -125,8 +126,8 @@ def _claim(found: Sequence[Law]) -> str:
         return "Operations to learn a distribution of N latents: too few runs got there to fit a power law"
     goal = max(dict.fromkeys(law.goal for law in fits), key=lambda one: sum(law.goal == one for law in fits))
     shown = [law for law in fits if law.goal == goal]
-    exponents = sorted(law.operations_law.exponent for law in shown if law.operations_law is not None)
-    costs = [math.floor(math.log10(law.target[0]) + 0.5) for law in shown if law.target is not None]
-    grow = f"{exponents[0]:.1f}" if len(shown) == 1 else f"{exponents[0]:.1f} to {exponents[-1]:.1f}"
+    exponents = sorted(f"{law.operations_law.exponent:.1f}" for law in shown if law.operations_law is not None)
+    costs = [round(math.log10(law.target[0])) for law in shown if law.target is not None]
+    grow = exponents[0] if exponents[0] == exponents[-1] else f"{exponents[0]} to {exponents[-1]}"
     cost = f"1e{costs[0]}" if min(costs) == max(costs) else f"1e{min(costs)} to 1e{max(costs)}"
-    return f"MDM, {goal.words}: operations grow as $N$ to the {grow}; {cost} for N = {TARGET}, by extrapolation"
+    return f"MDM, {goal.words}: operations grow as $N$ to the power {grow}; {cost} for N = {TARGET}, by extrapolation"

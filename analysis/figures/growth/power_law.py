@@ -3,7 +3,8 @@
 ``log T = a + b log N`` with normal residuals. Where a learner never got there its T is larger than its largest budget,
 and where it was there at once smaller than its smallest: such a run counts with the probability of that (Tobin 1958),
 by expectation and maximisation. Without them this is least squares. Intervals are percentiles over resampled seeds
-(Efron 1979), drawn anew for each N; with three seeds they are rather too narrow.
+(Efron 1979), drawn anew for each N and stretched by sqrt(S / (S - 1)), as resampling S runs has so much too little
+variance. With few seeds they are rough, and they say nothing of whether the law holds.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from jaxtyping import Float64, Int64
 from scipy.special import log_ndtr
 
 RESAMPLES = 1000
-_ROUNDS = 300  # of expectation and maximisation; they settle within some dozens
+_ROUNDS, _SETTLED = 300, 1e-5  # of expectation and maximisation, until no log T moves more than that
 _LEAST_SPREAD = 0.02  # of log T: budgets tell no more apart
 
 
@@ -42,7 +43,7 @@ class PowerLaw:
     """``T = exp(intercept) N^exponent``, fitted to runs, and what resampled seeds make of it.
 
     Attributes:
-        resampled: (R, 2) intercepts and exponents, those that could be fitted.
+        resampled: (R, 2) intercepts and exponents of those that could be fitted, stretched; none if an N has one run.
         spread: standard deviation of the residuals of log T.
     """
 
@@ -51,7 +52,7 @@ class PowerLaw:
     spread: float
     resampled: Float64[np.ndarray, "R 2"]
 
-    def cost(self, n_latents: float) -> float:
+    def cost(self, n_latents: float | int) -> float:
         """T at N."""
         return math.exp(self.intercept + self.exponent * math.log(n_latents))
 
@@ -59,7 +60,7 @@ class PowerLaw:
         """95% over resampled seeds."""
         return _percentiles(self.resampled[:, 1])
 
-    def cost_interval(self, n_latents: float) -> tuple[float, float]:
+    def cost_interval(self, n_latents: float | int) -> tuple[float, float]:
         """95% over resampled seeds, of the law at N; that it is a power law is taken for granted."""
         low, high = _percentiles(self.resampled @ np.array([1.0, math.log(n_latents)]))
         return math.exp(low), math.exp(high)
@@ -77,8 +78,11 @@ def fit_power_law(runs: Sequence[Reached], *, resamples: int = RESAMPLES, seed: 
     of_size = [np.flatnonzero(x == value) for value in np.unique(x)]
     drawn = np.concatenate([rng.choice(own, size=(resamples, len(own))) for own in of_size], axis=1)
     drawn = drawn[_fittable(x, known, drawn)]
-    found = _fit(x[drawn], y[drawn], known[drawn]) if len(drawn) else (np.empty(0), np.empty(0), None)
-    return PowerLaw(intercept, exponent, spread, np.stack(found[:2], axis=1))
+    fewest = min(map(len, of_size))
+    if fewest < 2 or not len(drawn):
+        return PowerLaw(intercept, exponent, spread, np.empty((0, 2)))
+    found, centre = np.stack(_fit(x[drawn], y[drawn], known[drawn])[:2], axis=1), np.array([intercept, exponent])
+    return PowerLaw(intercept, exponent, spread, centre + math.sqrt(fewest / (fewest - 1)) * (found - centre))
 
 
 def _fittable(
@@ -99,7 +103,10 @@ def _fit(
     expected, extra = y, np.zeros_like(y)
     for _ in range(_ROUNDS if (known != 0).any() else 0):
         mean, spread, *_ = _maximised(x, expected, extra)
+        before = expected
         expected, extra = _beyond(y, known, mean, spread[:, None])
+        if np.abs(expected - before).max() < _SETTLED:
+            break
     _, spread, intercept, exponent = _maximised(x, expected, extra)
     return intercept, exponent, spread
 
@@ -132,3 +139,8 @@ def _percentiles(values: Float64[np.ndarray, "R"]) -> tuple[float, float]:
         return math.nan, math.nan
     low, high = np.percentile(values, [2.5, 97.5])
     return float(low), float(high)
+
+
+def bracket(ends: tuple[float, float], form: str) -> str:
+    """An interval behind its number, as ``[1.2, 1.5]`` by ``.1f``; nothing where it is not known."""
+    return "" if math.isnan(ends[0]) else f" [{ends[0]:{form}}, {ends[1]:{form}}]"

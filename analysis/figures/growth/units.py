@@ -78,8 +78,8 @@ class GrowthUnit(LearnerUnit):
         if self.model == CONTROL:
             yield from self._measured(PosteriorDenoiser(exact_posterior(distribution)), distribution, 0)
             return
-        yield self._row(distribution, STEP_FLOPS, _exact(self._step_flops()))
-        yield self._row(distribution, TARGET_FLOPS, _exact(self._at_target()._step_flops()))
+        yield self._row(distribution, STEP_FLOPS, _exact(float(self._step_flops())))
+        yield self._row(distribution, TARGET_FLOPS, _exact(float(self._at_target()._step_flops())))
         for budget in self.budgets:
             denoiser, seconds = self._trained(budget, distribution, directory, device)
             yield self._row(distribution, SECONDS, _exact(seconds), step=budget)
@@ -150,7 +150,7 @@ class GrowthUnit(LearnerUnit):
 
 
 def _exact(value: float) -> Estimate:
-    return Estimate(value=float(value), standard_error=0.0, samples=1, method="exact")
+    return Estimate(value=value, standard_error=0.0, samples=1, method="exact")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
 from generators.distribution import LODistribution
-from generators.families import local_hash, nae_sat, sparse_parity
-from generators.ground.draws import structure_rng
 from lo_theory.laws.information_curve import InformationCurve
 from lo_theory.laws.known_samplers import known, known_random, known_remdm, known_vanilla
 from lo_theory.laws.sampler_law import KnownSampler
@@ -34,7 +31,6 @@ from lo_theory.samplers.reveal import counted, scheduled
 from lo_theory.samplers.scores import order_score
 from lo_theory.samplers.tokens import sample_token
 
-Kind = Literal["NAE-SAT", "hash of three symbols", "noisy parity"]
 RANDOM, TAU, CURVE = "random", "reverse process", "information curve"
 NATURAL, REVERSED, TWO_CALLS = "latents first", "observations first", "latents, then observations"
 DRAWN, REMDM, KLASS = "low confidence", "ReMDM", "KLASS"
@@ -46,8 +42,6 @@ _BOUNDS = (0.0, 0.05, 0.1, 0.2, 0.4, 0.7, 1.0, 1.5, 2.0)
 _KLASS_NATS = 0.05
 _REMDM_SIGMA = 0.2
 _REMDM_MOVES = 5 * 10**7  # per step: each mask may stay or become a value, each value stay or become a mask
-_ORDER_TAG = 7701  # random words of the structure that no other part uses
-_PARITY_NOISE = 0.1
 
 
 @dataclass(frozen=True)
@@ -64,25 +58,6 @@ class KnownRule:
     sampler: KnownSampler
     swept: str
     at: float
-
-
-def small_distribution(kind: Kind, n_latents: int, n_observations: int, structure_seed: int) -> LODistribution:
-    """A distribution that can be listed, its tokens in a random order.
-
-    Ties of a score go to the lower position. With latents in front that would be a silent advantage to every rule that
-    ties, and on parities everything ties at first.
-    """
-    length = n_latents + n_observations
-    order = structure_rng(structure_seed, _ORDER_TAG).permutation(length)
-    if kind == "NAE-SAT":
-        return nae_sat(n_latents, n_observations, structure_seed=structure_seed, order=order)
-    if kind == "noisy parity":
-        return sparse_parity(
-            n_latents, n_observations, arity=3, noise=_PARITY_NOISE, structure_seed=structure_seed, order=order
-        )
-    return local_hash(
-        n_latents, n_observations, arity=2, alphabet=3, latent_alphabet=3, structure_seed=structure_seed, order=order
-    )
 
 
 def step_grid(length: int) -> tuple[int, ...]:

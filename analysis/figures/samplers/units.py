@@ -17,16 +17,15 @@ import torch
 from analysis.figures.samplers.menu import (
     CURVE,
     RANDOM,
-    Kind,
     KnownRule,
     confidence_rules,
     counting_rules,
     one_per_call,
     other_rules,
-    small_distribution,
 )
 from analysis.lab.experiment import ScaleName
 from analysis.lab.rows import CONTROL, Row, Subject
+from analysis.measures.small_distributions import Kind, small_distribution
 from generators.distribution import LODistribution
 from lo_theory.denoisers.noised import Hardness, NoisedDenoiser, inversion_hardness, uniform_hardness
 from lo_theory.denoisers.oracle import PosteriorDenoiser

@@ -19,6 +19,7 @@ import pytest
 from analysis.cli import main as cli
 from analysis.cli.sample import Rule
 from analysis.cli.workspace import load_model
+from analysis.lab.rows import read_csv
 from generators import LODistribution, nae_sat, read_dataset
 from lo_theory.learning.checkpoint import load_checkpoint
 
@@ -164,6 +165,18 @@ class TestEvaluate:
         lines = (tmp_path / "all.csv").read_text().splitlines()
         assert len(lines) > 40
         assert NAE.fingerprint in lines[1]
+
+    def test_the_likelihood_along_the_order_of_a_rule(self, models, tmp_path, capsys):
+        words = ("evaluate", "--model", models / "mdm", "--rows", 32)
+        assert run(*words, "--order", "margin", "--out", tmp_path / "all.csv") == 0
+        gaps = read_csv(tmp_path / "all.csv").where(metric="gap_nats_per_token")
+        assert [row.decoder for row in gaps] == [None, "margin"]
+        assert all(0 < row.value < 1 for row in gaps)
+        assert gaps[0].value != gaps[1].value
+        assert run(*words, "--order", "vanilla") == 2
+        assert "score 'random_score' draws random numbers" in capsys.readouterr().err
+        assert run("evaluate", "--model", models / "arm", "--order", "margin") == 2
+        assert "--order margin is for a masked model" in capsys.readouterr().err
 
     def test_an_autoregressive_model_along_its_order(self, models, capsys):
         assert run("evaluate", "--model", models / "arm", "--rows", 32) == 0

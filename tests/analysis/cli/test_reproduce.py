@@ -16,15 +16,16 @@ import analysis.figures
 from analysis.cli.main import main
 from analysis.cli.reproduce import Name, experiment
 from analysis.figures.audit.plans import plans
-from analysis.lab.experiment import Experiment, ScaleName, run_units
+from analysis.lab.experiment import Experiment, run_units
 from analysis.lab.rows import Row, Subject
 from lo_theory.estimate import Estimate
 
 FIGURES = Path(analysis.figures.__file__).parent
 
 
-@pytest.mark.parametrize("scale", get_args(ScaleName))
-@pytest.mark.parametrize("name", get_args(Name))
+@pytest.mark.parametrize(
+    ("name", "scale"), [(name, scale) for name in get_args(Name) for scale in experiment(name).scales]
+)
 def test_no_unit_is_computed_twice(name, scale):
     found = experiment(name)
     if isinstance(found, Experiment):
@@ -35,6 +36,19 @@ def test_no_unit_is_computed_twice(name, scale):
         units = [unit for some in plans(scale).values() for unit in some]
     assert units
     assert len({(type(unit), str(unit)) for unit in units}) == len(units), "a unit would be computed twice"
+
+
+def test_a_scale_that_few_have_names_them(monkeypatch, capsys, tmp_path):
+    have = [name for name in get_args(Name) if "long" in experiment(name).scales]
+    assert {"hardness", "table1"} <= {*have} < {*get_args(Name)}
+    monkeypatch.chdir(tmp_path)
+    for name in ("leak", "audit"):
+        assert main(["reproduce", name, "--scale", "long"]) == 2
+        said = capsys.readouterr()
+        assert said.err == f"lo-theory: {', '.join(have)} have a scale 'long'; {name} has smoke, small, paper.\n"
+        with pytest.raises(ValueError, match=f"{name} has no scale 'long'; it has smoke, small, paper"):
+            experiment(name).reproduce("long", tmp_path / "run")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_room_for_every_name_and_a_name_for_every_room():

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import get_args
 
 import pytest
 
@@ -14,7 +13,7 @@ from analysis.figures.table3.report import EXPERIMENT as TABLE_3_EXPERIMENT
 from analysis.figures.table3.report import TABLE as THIRD
 from analysis.figures.table5.report import EXPERIMENT as TABLE_5_EXPERIMENT
 from analysis.figures.table5.report import TABLE as FIFTH
-from analysis.lab.experiment import Experiment, ScaleName
+from analysis.lab.experiment import Experiment
 from analysis.lab.rows import MDM
 from analysis.puzzles.learner import ARM_SOLVER, MASKED, SINGLES
 from analysis.puzzles.order.measures import RANDOM
@@ -36,8 +35,9 @@ class TestScales:
         assert SECOND.numbers(TABLE_2_EXPERIMENT.sizes["smoke"]) == {"4x4 Sudoku": TABLE_2}
         assert list(THIRD.numbers(TABLE_3_EXPERIMENT.sizes["small"])) == ["4x4 Zebra"]
 
-    @pytest.mark.parametrize("name", EXPERIMENTS)
-    @pytest.mark.parametrize("scale", get_args(ScaleName))
+    @pytest.mark.parametrize(
+        ("name", "scale"), [(name, scale) for name, one in EXPERIMENTS.items() for scale in one.scales]
+    )
     def test_every_unit_has_a_network_and_a_number_of_steps(self, name, scale):
         for unit in puzzle_units(EXPERIMENTS[name].sizes[scale]):
             assert unit.steps >= 1

@@ -16,7 +16,6 @@ from analysis.figures.samplers.menu import (
     REVERSED,
     TWO_CALLS,
     VISIBLE_ALONE,
-    small_distribution,
     step_grid,
 )
 from analysis.figures.samplers.plot import draw_imperfection, draw_samplers
@@ -39,6 +38,7 @@ from analysis.figures.samplers.units import (
 from analysis.lab.experiment import Run
 from analysis.lab.report import SavedFigure
 from analysis.lab.rows import CONTROL, Rows
+from analysis.measures.small_distributions import small_distribution
 from lo_theory.laws.information_curve import exact_curve
 from lo_theory.samplers.menu import BOUND, IN_STEPS, MARGIN, TOP
 

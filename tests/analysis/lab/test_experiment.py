@@ -11,6 +11,7 @@ import pytest
 import torch
 from matplotlib.figure import Figure
 
+from analysis.lab import experiment
 from analysis.lab.experiment import Experiment, Run, finish, named_seeds, write_tables
 from analysis.lab.report import FigureItem, Report, Section
 from analysis.lab.rows import Row, Rows, Subject, read_csv
@@ -103,6 +104,51 @@ def test_a_finished_unit_says_its_seeds(tmp_path):
     assert written["config"]["name"] == "fair"
 
 
-def test_a_scale_that_the_experiment_does_not_have_is_a_key_error(tmp_path):
-    with pytest.raises(KeyError):
-        COINS.reproduce("paper", tmp_path, jobs=1)
+def test_a_scale_that_the_experiment_does_not_have_is_refused_with_those_that_it_has(tmp_path):
+    with pytest.raises(ValueError, match="coins has no scale 'paper'; it has smoke"):
+        COINS.reproduce("paper", tmp_path / "run", jobs=1)
+    assert list(tmp_path.iterdir()) == []
+
+
+GROWING = replace(COINS, sizes={"long": CoinSize(names=("fair", "bent", "worn"))}, growing=("long",))
+
+
+def pages(monkeypatch) -> list[str]:
+    """The texts of the pages as they are written."""
+    seen = list[str]()
+    write = experiment.write_report
+    monkeypatch.setattr(
+        experiment, "write_report", lambda *told: seen.append((page := write(*told)).read_text()) or page
+    )
+    return seen
+
+
+def test_a_growing_scale_shows_what_is_finished_before_the_rest_is(tmp_path, monkeypatch):
+    seen = pages(monkeypatch)
+    GROWING.reproduce("long", tmp_path, jobs=1)
+    assert [f"long: {count} units, {count} rows" in page for page, count in zip(seen, (1, 2, 3), strict=True)]
+    assert ["Unfinished: 1 of 3 units" in page for page in seen] == [True, False, False]
+    assert ["Unfinished" in page for page in seen] == [True, True, False]
+    assert "2 of 3 finished units" in seen[1]
+    assert len(read_csv(tmp_path / "tables" / "coin.csv")) == 3
+
+
+def test_other_scales_write_their_page_once(tmp_path, monkeypatch):
+    seen = pages(monkeypatch)
+    replace(GROWING, growing=()).reproduce("long", tmp_path, jobs=1)
+    assert len(seen) == 1
+
+
+def test_a_growing_run_that_was_stopped_has_the_page_of_its_finished_units(tmp_path, monkeypatch):
+    measure = CoinUnit.measure
+
+    def stopped(unit, directory, device):
+        if unit.name == "bent":
+            raise KeyboardInterrupt
+        return measure(unit, directory, device)
+
+    monkeypatch.setattr(CoinUnit, "measure", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        GROWING.reproduce("long", tmp_path, jobs=1)
+    assert "Unfinished: 1 of 3 units" in (tmp_path / "report.html").read_text()
+    assert [row.distribution for row in read_csv(tmp_path / "tables" / "coin.csv")] == ["fair"]

@@ -17,17 +17,23 @@ from analysis.measures.learner import (
     Learner,
     LearnerUnit,
     masked_denoiser,
+    masked_objective,
+    network_config,
     order_of,
     pi_learner,
     read_learner,
     spoken_learners,
+    train_config,
     train_unit,
 )
 from analysis.measures.setting import DISTRIBUTIONS, SCALES, Setting
 from generators import LODistribution, nae_sat
+from generators.ground.later import plain
 from lo_theory import AutoregressiveObjective, MaskedDenoiser, PosteriorDenoiser
+from lo_theory.learning.flops import training_flops
 from lo_theory.learning.network import Shape
 from lo_theory.learning.objective import MaskedObjective
+from lo_theory.learning.training import TrainConfig
 
 SIZES = Setting(n_latents=4, n_observations=6, layers=1, width=16, heads=2, steps=4, batch_size=8)
 SHUFFLED = np.random.default_rng(0).permutation(26)
@@ -138,6 +144,51 @@ class TestSettings:
     def test_have_a_shape_in_them(self):
         assert SIZES.shape == Shape(layers=1, width=16, heads=2)
         assert Setting(n_latents=4, n_observations=6, steps=4).shape == Shape(heads=8)
+
+
+class TestTraining:
+    def test_settings_of_before_say_what_they_said(self):
+        setting = Setting(n_latents=4, n_observations=6, steps=4)
+        assert "optimizer" not in plain(setting)
+        assert plain(replace(setting, optimizer="muon", weight_decay=0.2)) == plain(setting) | {
+            "optimizer": "muon", "weight_decay": 0.2
+        }  # fmt: skip
+        one = LearnerUnit(distribution="NAE-SAT", model="mdm", seed=3, setting=setting)
+        assert train_config(one, masked_objective(setting), CPU) == TrainConfig(steps=4, learning_rate=4e-3, seed=3)
+
+    def test_every_part_of_the_recipe_reaches_the_training(self):
+        recipe = {"learning_rate": 1e-3, "optimizer": "muon", "min_ratio": 0.02, "weight_decay": 0.3}
+        one = replace(unit("mdm"), setting=replace(SIZES, **recipe, curriculum=0.4, weighting="likelihood"))
+        config = train_config(one, masked_objective(one.setting), CPU)
+        assert {name: getattr(config, name) for name in recipe} == recipe
+        said = masked_objective(one.setting).to_json()
+        assert (said["reduction"], said["curriculum"]["share"]) == ("likelihood", 0.4)
+
+    def test_a_large_network_is_saved_often_on_a_processor(self):
+        """About a trillion operations apart, five hundred steps at most; a GPU makes them in a moment."""
+        large = Setting(n_latents=25, n_observations=275, steps=9, layers=6, width=128)
+        for setting, device, least, most in (
+            (SIZES, CPU, 500, 500), (large, CPU, 2, 10), (large, torch.device("cuda"), 500, 500)
+        ):  # fmt: skip
+            one = replace(unit("mdm"), setting=setting)
+            every = train_config(one, masked_objective(setting), device).checkpoint_every
+            assert least <= every <= most
+        apart = every_flops(large)
+        assert 5e11 < apart < 2e12
+
+    def test_the_network_of_a_unit_is_known_before_it_is_trained(self, tmp_path):
+        for model in ("mdm", "arm natural"):
+            one = unit(model)
+            order = AutoregressiveObjective(order_of("arm natural", one.build(), 0))
+            objective = masked_objective(SIZES) if model == "mdm" else order
+            assert train_unit(one, objective, tmp_path, CPU).config == network_config(one, objective)
+
+
+def every_flops(setting: Setting) -> float:
+    """Operations between two checkpoints on a processor."""
+    one, objective = replace(unit("mdm"), setting=setting), masked_objective(setting)
+    step = setting.batch_size * training_flops(network_config(one, objective))
+    return step * train_config(one, objective, CPU).checkpoint_every
 
 
 class TestUnits:

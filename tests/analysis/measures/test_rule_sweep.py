@@ -67,3 +67,10 @@ def test_a_rule_with_other_calls_in_every_run_is_averaged_as_one(control):
     combined = combine_seeds(mean_calls(runs))
     assert len(combined) * 3 == len(runs)
     assert {row.over for row in combined} == {"seeds"}
+
+
+def test_numbers_that_take_no_calls_are_averaged_over_seeds_as_any_other(control):
+    one = next(row for row in control if row.metric == AGREEMENT)
+    runs = [replace(one, metric="forward_nats", decoder=None, calls=None, at=None, seed=seed) for seed in (0, 1, 2)]
+    (mean,) = combine_seeds(mean_calls([*runs, *(replace(one, seed=seed) for seed in (0, 1, 2))])).where(calls=None)
+    assert (mean.metric, mean.over) == ("forward_nats", "seeds")

@@ -36,7 +36,8 @@ def meet(member: Member, word: str) -> tuple[str, int, list[str]]:
     """What rank 0 sees when all have come."""
     assert member.meeting is not None
     threads = os.environ["OMP_NUM_THREADS"]
-    (member.meeting / f"{member.rank} of {member.size}, {threads} thread").touch()
+    hears = signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, [])
+    (member.meeting / f"{member.rank} of {member.size}, {threads} thread, hears Ctrl-C: {hears}").touch()
     while len(found := sorted(path.name for path in member.meeting.iterdir())) < member.size:
         time.sleep(0.01)
     return word, os.getpid(), found
@@ -64,9 +65,10 @@ def wait(member: Member, folder: Path) -> None:
 def test_all_start_and_the_result_is_that_of_the_first(monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "7")
     word, process, found = run_together(meet, ("here",), processes=2)
-    assert (word, found) == ("here", ["0 of 2, 1 thread", "1 of 2, 1 thread"])
+    assert (word, found) == ("here", [f"{rank} of 2, 1 thread, hears Ctrl-C: False" for rank in range(2)])
     assert process != os.getpid()
     assert os.environ["OMP_NUM_THREADS"] == "7"
+    assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, [])
 
 
 @pytest.mark.parametrize(

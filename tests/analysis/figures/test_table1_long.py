@@ -1,0 +1,165 @@
+"""Table 1 at the scale ``long``: pieces that are kept, one page that grows, and the paper's numbers beside."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from analysis.figures.table1 import long_unit
+from analysis.figures.table1.long_unit import FLOPS, SAME, SECONDS, WEIGHTS, LongTable1Unit
+from analysis.figures.table1.paper_sizes import size_checks
+from analysis.figures.table1.plot_sizes import draw_sizes, networks_at_paper_sizes
+from analysis.figures.table1.report import EXPERIMENT
+from analysis.figures.table1.units import PAPER_SIZES, SIZES, Table1Size, units
+from analysis.lab.rows import CONTROL, MDM, Row, Rows, Subject
+from analysis.measures.forward_loss import FORWARD
+from analysis.measures.kept_network import weights_type
+from analysis.measures.learner import masked_objective, network_config
+from analysis.measures.long_networks import MAP_NETWORK, TABLE_1_NETWORKS
+from analysis.measures.order_accuracy import AGREEMENT
+from analysis.measures.paper import TABLE_1
+from analysis.measures.rule_sweep import size_name
+from analysis.measures.setting import Setting
+from lo_theory.denoisers.network import MaskedDenoiser
+from lo_theory.estimate import Estimate
+from lo_theory.samplers.menu import MARGIN, TOP, VANILLA
+
+TINY = Setting(
+    n_latents=3, n_observations=7, steps=3, layers=1, width=16, heads=2, batch_size=8, generated=30, test_rows=60,
+    call_divisors=(1, 5), optimizer="muon",
+)  # fmt: skip
+NETWORK = LongTable1Unit(model=MDM, seed=0, setting=TINY)
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    return tmp_path_factory.mktemp("run")
+
+
+@pytest.fixture(scope="module")
+def rows(run):
+    return Rows(row for model in (MDM, CONTROL) for row in replace(NETWORK, model=model).measure(run, CPU))
+
+
+class TestSizes:
+    def test_are_the_papers_from_the_smallest_on_each_with_its_control(self):
+        found = units(SIZES["long"])
+        assert [(u.setting.n_latents, u.setting.n_observations) for u in found[::2]] == list(PAPER_SIZES)
+        assert [u.model for u in found] == [MDM, CONTROL] * 5
+        assert {u.setting.generated for u in found} == {1000}
+        assert EXPERIMENT.growing == ("long",)
+
+    def test_what_the_exact_posterior_does_knows_nothing_of_the_recipe(self):
+        other = replace(SIZES["long"], networks=tuple(replace(s, steps=7, width=32) for s in TABLE_1_NETWORKS))
+        assert units(other)[1::2] == units(SIZES["long"])[1::2]
+        assert units(other)[0::2] != units(SIZES["long"])[0::2]
+
+    @pytest.mark.parametrize("setting", [*TABLE_1_NETWORKS, MAP_NETWORK], ids=lambda s: s.n_latents)
+    def test_weights_of_every_network_are_small_enough_to_be_kept(self, setting):
+        unit = LongTable1Unit(model=MDM, seed=0, setting=setting)
+        assert setting.length == 300
+        assert weights_type(network_config(unit, masked_objective(setting))) in (torch.float32, torch.bfloat16)
+
+
+class TestUnits:
+    def test_measure_the_papers_rules_at_every_number_of_calls(self, rows):
+        for model in (MDM, CONTROL):
+            found = {(r.decoder, r.at, r.samples) for r in rows.where(metric=AGREEMENT, model=model)}
+            assert found == {
+                (VANILLA, 10.0, 30), (MARGIN, 10.0, 30), (TOP, 10.0, 30), (VANILLA, 2.0, 30), (MARGIN, 2.0, 30)
+            }  # fmt: skip
+
+    def test_the_exact_posterior_is_right_with_one_token_per_call(self, rows):
+        assert {r.value for r in rows.where(metric=AGREEMENT, model=CONTROL, at=10.0)} == {1.0}
+        assert min(r.value for r in rows.where(metric=AGREEMENT, model=CONTROL, at=2.0)) < 1.0
+        assert rows.one(metric=FORWARD, model=CONTROL).value == pytest.approx(0.0, abs=1e-9)
+
+    def test_top_probability_is_margin_token_by_token(self, rows):
+        assert [row.value for row in rows.where(metric=SAME)] == [1.0, 1.0]
+
+    def test_say_what_the_network_took(self, rows):
+        own = rows.where(model=MDM)
+        assert own.one(metric=WEIGHTS).value == 4 * 16 + 10 * 16 + 12 * 16**2 + 3 * 16 + 2 * 16
+        assert own.one(metric=FLOPS).value > 0
+        assert own.one(metric=SECONDS).step == 3
+        assert not rows.where(model=CONTROL, metric=(WEIGHTS, FLOPS, SECONDS))
+
+    def test_a_stopped_unit_goes_on_and_has_the_same_rows(self, run, rows, tmp_path, monkeypatch):
+        calls = 0
+
+        class Stopping(MaskedDenoiser):
+            def __call__(self, tokens):
+                nonlocal calls
+                calls += 1
+                if calls == 20:
+                    raise KeyboardInterrupt
+                return super().__call__(tokens)
+
+        with monkeypatch.context() as patched:
+            patched.setattr(long_unit, "MaskedDenoiser", Stopping)
+            with pytest.raises(KeyboardInterrupt):
+                list(NETWORK.measure(tmp_path, CPU))
+        assert len(list((tmp_path / "sequences").rglob("*.json"))) == 1  # 18 of 19 calls were for whole pieces
+        monkeypatch.setattr("analysis.measures.kept_network.train_unit", lambda *_: pytest.fail("trained before"))
+        again = Rows(NETWORK.measure(tmp_path, CPU))
+        timed = (SECONDS,)
+        assert [r for r in again if r.metric not in timed] == [
+            r for r in rows.where(model=MDM) if r.metric not in timed
+        ]
+
+
+def agreement(size: int, model: str, rule: str, value: float, calls: int = 300) -> Row:
+    """At a size of the paper, by its place in the table."""
+    paper = TABLE_1[size]
+    about = Subject(distribution=size_name(paper.n_latents, paper.n_observations), fingerprint="", model=model, seed=0)
+    number = Estimate(value=value, standard_error=0.002, samples=1000, method="monte_carlo")
+    where = {"decoder": rule, "swept": "steps", "at": float(calls), "calls": float(calls)}
+    return about.row("table1", AGREEMENT, number, low=value - 0.004, high=min(value + 0.004, 1.0), **where)
+
+
+CONTROLS = [agreement(size, CONTROL, rule, 1.0) for size in range(5) for rule in (MARGIN, VANILLA)]
+ONE = [agreement(0, MDM, MARGIN, 0.991), agreement(0, MDM, VANILLA, 0.75), agreement(0, MDM, MARGIN, 0.9, 10)]
+
+
+class TestPage:
+    def test_one_finished_size_is_shown_though_the_others_are_not(self):
+        figure = draw_sizes(Rows([*CONTROLS[:2], *ONE]))
+        assert figure.get_suptitle() == "By margin the network at (25, 275) agrees at 99.1%, the paper's at 93.8%"
+        texts = [text.get_text() for text in figure.axes[0].texts]
+        assert "99.1" in texts
+        assert figure.axes[1].get_title(loc="left") == "fewer calls, (25, 275)"
+
+    def test_sizes_above_the_papers_are_counted(self):
+        second = [agreement(1, MDM, MARGIN, 0.93), agreement(1, MDM, VANILLA, 0.8)]
+        figure = draw_sizes(Rows([*CONTROLS, *ONE, *second]))
+        assert figure.get_suptitle().endswith("; above the paper's at 1 of 2 sizes")
+
+    @pytest.mark.parametrize("controls", [[], CONTROLS[:2], CONTROLS])
+    def test_without_a_network_it_says_so(self, controls):
+        figure = draw_sizes(Rows(controls))
+        assert "the exact posterior, and the paper's networks" in figure.get_suptitle()
+        assert [text.get_text() for text in figure.axes[1].texts] == ["no network\nis finished yet"]
+
+    def test_both_rules_are_held_against_the_papers_and_intervals_count(self):
+        met = [check.met for check in size_checks(Rows(ONE))]
+        assert met == [True, False]
+        barely = agreement(0, MDM, MARGIN, TABLE_1[0].margin + 0.003)
+        assert [check.met for check in size_checks(Rows([barely]))] == [False]
+        assert networks_at_paper_sizes(Rows(CONTROLS)) == {}
+
+    def test_other_draws_of_top_probability_are_reported(self, rows):
+        other = Rows(replace(row, value=0.99) for row in rows.where(metric=SAME))
+        assert [check.met for check in size_checks(other)] == [False, False]
+        assert [check.met for check in size_checks(rows.where(metric=SAME))] == [True, True]
+
+    def test_from_nothing_to_the_report(self, tmp_path):
+        size = Table1Size(networks=(TINY,), seeds=1, posterior_samples=30, in_pieces=True)
+        page = replace(EXPERIMENT, sizes={"long": size}, growing=()).reproduce("long", tmp_path, jobs=1).read_text()
+        for words in ("The paper&#39;s sizes", "NAE-SAT (3, 7): every rule", "93.76%", "3 x 8", "1 x 16, 2 heads"):
+            assert words in page
+        assert "Unfinished" not in page
+        assert {path.name for path in (tmp_path / "figures").iterdir()} == {"table1_sizes.png", "table1_sizes.svg"}
+        assert len(list((tmp_path / "weights").iterdir())) == 1
