@@ -124,7 +124,9 @@ class Block(nn.Module):
 
     def _heads(self, x: Float[Tensor, "B T W"], weights: Float[Tensor, "parts_W W"]) -> Float[Tensor, "parts B H T D"]:
         batch, length, width = x.shape
-        heads = functional.linear(x, weights).view(batch, length, -1, self.heads, width // self.heads)
+        heads = functional.linear(x, weights).view(
+            batch, length, len(weights) // width, self.heads, width // self.heads
+        )
         return heads.permute(2, 0, 3, 1, 4)
 
     def _activate(self, x: Tensor) -> Tensor:

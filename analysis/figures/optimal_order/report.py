@@ -64,46 +64,7 @@ def report(run: Run[OrderSize]) -> Report:
             *_theorems(run.rows, run.size),
             *(c for kind in averaged.values("distribution") for c in _guesses(averaged, kind)),
         ],
-        sections=[
-            Section(
-                title="What orders lose to the best one",
-                figures=[
-                    _figure(
-                        run.figures["optimal_order"],
-                        "Above, the share of impossible sequences that an order generates and the most valid order "
-                        "does not; below, KL(truth || law of the order) above that of the best order. Means and 95% "
-                        "intervals over distributions with their errors, or over networks. On bits top probability, "
-                        "margin and entropy are one rule. Left of the line: a random order is a mixture of orders, "
-                        "which may be nearer to the truth than any single one.",
-                    )
-                ],
-                tables=[_table(averaged.where(distribution=kind), kind) for kind in averaged.values("distribution")],
-            ),
-            Section(
-                title="Where margin's choice is best",
-                paragraphs=[
-                    "A choice is a best one if the least KL can still be reached after it; sequences are drawn from "
-                    "the truth and revealed in margin's order. The last token leaves no choice and is not counted."
-                ],
-                figures=[
-                    _figure(
-                        run.figures["optimal_choices"],
-                        "Share of margin's choices that are best, against the tokens revealed before.",
-                    )
-                ],
-            ),
-            Section(
-                title="Two tokens per call",
-                paragraphs=[
-                    "Two tokens of a call are drawn as if they were independent. With the exact posterior what is lost "
-                    "is what they know of each other; the best pairs lose as little as any choice that looks at "
-                    "visible tokens can."
-                ],
-                figures=[
-                    _figure(run.figures["optimal_pairs"], "KL(truth || law) by the rule that chooses two positions.")
-                ],
-            ),
-        ],
+        sections=_sections(run, averaged),
         caveats=[
             "KL(truth || random order) is that of the law, a mixture over orders; the mean over orders, which bounds "
             "it, is the NELBO's. The best order is best among policies that draw nothing.",
@@ -114,6 +75,47 @@ def report(run: Run[OrderSize]) -> Report:
         ],
         names={MDM: "network"},
     )
+
+
+def _sections(run: Run[OrderSize], averaged: Rows) -> list[Section]:
+    return [
+        Section(
+            title="What orders lose to the best one",
+            figures=[
+                _figure(
+                    run.figures["optimal_order"],
+                    "Above, the share of impossible sequences that an order generates and the most valid order "
+                    "does not; below, KL(truth || law of the order) above that of the best order. Means and 95% "
+                    "intervals over distributions with their errors, or over networks. On bits top probability, "
+                    "margin and entropy are one rule. Left of the line: a random order is a mixture of orders, "
+                    "which may be nearer to the truth than any single one.",
+                )
+            ],
+            tables=[_table(averaged.where(distribution=kind), kind) for kind in averaged.values("distribution")],
+        ),
+        Section(
+            title="Where margin's choice is best",
+            paragraphs=[
+                "A choice is a best one if the least KL can still be reached after it; sequences are drawn from "
+                "the truth and revealed in margin's order. The last token leaves no choice and is not counted."
+            ],
+            figures=[
+                _figure(
+                    run.figures["optimal_choices"],
+                    "Share of margin's choices that are best, against the tokens revealed before.",
+                )
+            ],
+        ),
+        Section(
+            title="Two tokens per call",
+            paragraphs=[
+                "Two tokens of a call are drawn as if they were independent. With the exact posterior what is lost "
+                "is what they know of each other; the best pairs lose as little as any choice that looks at "
+                "visible tokens can."
+            ],
+            figures=[_figure(run.figures["optimal_pairs"], "KL(truth || law) by the rule that chooses two positions.")],
+        ),
+    ]
 
 
 def _theorems(rows: Rows, size: OrderSize) -> list[Check]:
