@@ -1,4 +1,4 @@
-"""The report on the best order: what must hold, what was expected before the first run, and every mean."""
+"""The report on the best order: what must hold, what was guessed before the whole run, and every mean."""
 
 from __future__ import annotations
 
@@ -72,6 +72,7 @@ def report(run: Run[OrderSize]) -> Report:
             "A posterior's errors are Gaussian on logits, of standard deviation 1 beside a tenth of doubt, times a "
             "hardness between 0 and 1.",
             "A learned order is not among those compared.",
+            "The guesses were written down when one instance of each kind had been seen.",
         ],
         names={MDM: "network"},
     )
@@ -160,7 +161,7 @@ def _impossible(rows: Rows) -> list[float]:
 
 
 def _guesses(rows: Rows, kind: str) -> list[Check]:
-    """Expected before the first run; they may fail, and then the report says so."""
+    """Guesses; they may fail, and then the report says so. Written here when one instance of each kind had been seen."""
     wrong, network = rows.where(distribution=kind, model=EVERYWHERE), rows.where(distribution=kind, model=MDM)
     checks = []
     if wrong:
