@@ -161,7 +161,7 @@ def _impossible(rows: Rows) -> list[float]:
 
 
 def _guesses(rows: Rows, kind: str) -> list[Check]:
-    """Guesses; they may fail, and then the report says so. Written here when one instance of each kind had been seen."""
+    """Guesses; they may fail, and then the report says so. Written after one instance of each kind was seen."""
     wrong, network = rows.where(distribution=kind, model=EVERYWHERE), rows.where(distribution=kind, model=MDM)
     checks = []
     if wrong:
