@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float64, Integer, UInt8
 
 from generators.ground.codec import array_to_json, fingerprint, integers_from_json, shown, unseal
-from generators.ground.draws import latent_columns, replace_noisily, words
+from generators.ground.draws import check_range, latent_columns, named_stream, replace_noisily, words
 from generators.ground.forms import ArrayForm, Form, Positive, Sha256, read_form
 from generators.ground.integers import integers
 from generators.ground.memory import check_memory
@@ -151,8 +151,7 @@ class LODistribution:
         A promised stream: row i depends on (distribution, sample_seed, i) alone, so pieces agree with the whole, shards
         can be made in parallel and a training run can resume at any step.
         """
-        if not 0 <= start <= stop:
-            raise ValueError(f"rows start..stop must satisfy 0 <= start <= stop; got start={start}, stop={stop}.")
+        check_range(start, stop)
         if (stop - start) * self.length > _LARGE:
             check_memory(
                 (stop - start) * self.length * self._dtype.itemsize,
@@ -175,8 +174,7 @@ class LODistribution:
         """
         if self.vocabulary != 2:
             raise ValueError(f"only bits can be packed; this distribution has {self.vocabulary} symbols. Use rows().")
-        if not 0 <= start <= stop:
-            raise ValueError(f"rows start..stop must satisfy 0 <= start <= stop; got start={start}, stop={stop}.")
+        check_range(start, stop)
         return self._bits.packed_rows(sample_seed, start, stop)
 
     def sample(self, n: int, rng: np.random.Generator) -> Integer[np.ndarray, "n L"]:
@@ -185,12 +183,7 @@ class LODistribution:
         Raises:
             TypeError: ``rng`` is no Generator, such as a seed.
         """
-        if not isinstance(rng, np.random.Generator):
-            raise TypeError(
-                f"sample takes a numpy Generator, not {rng!r}: rng=np.random.default_rng(0), for example. "
-                f"A sample that a seed names is rows(sample_seed, 0, {n})."
-            )
-        return self.rows(int(rng.integers(2**63)), 0, n)
+        return self.rows(named_stream(rng, n), 0, n)
 
     def observe(self, latents: Integer[np.ndarray, "n N"]) -> Integer[np.ndarray, "n P"]:
         """Noiseless observations of given latents, (n, N) -> (n, P).

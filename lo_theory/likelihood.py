@@ -78,7 +78,7 @@ def exact_nelbo(denoiser: Denoiser, rows: Integer[Tensor, "n L"], *, batch_size:
         TypeError, ValueError: L > 8; rows that are not clean; a denoiser without an answer (NaN) to some subproblem.
     Cost: n (2^L - 1) sequences through the denoiser.
     """
-    rows = _clean_rows(denoiser, rows, batch_size)
+    rows = clean_rows(denoiser, rows, batch_size)
     length = rows.shape[1]
     if length > EXACT_LENGTH_LIMIT:
         raise ValueError(
@@ -112,7 +112,7 @@ def chain_nll(
         TypeError, ValueError: an order that is no permutation; rows that are not clean; no answer (NaN) along it.
     Cost: L denoiser calls per batch; a single one for a :class:`ChainDenoiser` along its own order.
     """
-    rows = _clean_rows(denoiser, rows, batch_size)
+    rows = clean_rows(denoiser, rows, batch_size)
     checked = _check_orders(orders, rows)
     if isinstance(denoiser, ChainDenoiser) and np.ndim(orders) == 1 and np.array_equal(orders, denoiser.order):
         parts = [-denoiser.chain_log_probs(part).double().cpu() for part in rows.split(batch_size)]
@@ -183,7 +183,7 @@ def monte_carlo_nelbo(
             denoiser raises is passed on: an exact posterior refuses rows off its support.
     Cost: n * draws sequences through the denoiser.
     """
-    rows = _clean_rows(denoiser, rows, batch_size)
+    rows = clean_rows(denoiser, rows, batch_size)
     if draws < 1:
         raise ValueError(f"an estimate needs at least one mask per row; got draws = {draws}.")
     count, length = rows.shape
@@ -286,7 +286,13 @@ def _check_orders(orders: Integer[np.ndarray, "..."], rows: Int64[Tensor, "n L"]
     return torch.from_numpy(np.stack(checked)).to(rows.device).expand(count, length)
 
 
-def _clean_rows(denoiser: Denoiser, rows: Integer[Tensor, "n L"], batch_size: int) -> Int64[Tensor, "n L"]:
+def clean_rows(denoiser: Denoiser, rows: Integer[Tensor, "n L"], batch_size: int) -> Int64[Tensor, "n L"]:
+    """Rows whose likelihood can be asked for, as int64.
+
+    Raises:
+        TypeError: rows that are no integers.
+        ValueError: another shape than (n, L), a mask, a pad or another id that is no token, or no row per call.
+    """
     rows = whole_tokens(rows, denoiser.length, "rows", "n")
     outside = (rows < 0) | (rows >= denoiser.vocabulary)
     if outside.any():

@@ -17,6 +17,7 @@ import torch
 from analysis.lab.store import unit_key
 from analysis.measures.learner import LearnerUnit, network_config, train_unit, training_folder
 from lo_theory.learning.checkpoint import load_checkpoint, network_in, save_checkpoint
+from lo_theory.learning.memory import weight_count
 from lo_theory.learning.network import NetworkConfig, Transformer
 from lo_theory.learning.objective import Objective
 from lo_theory.learning.training import CHECKPOINT_NAME
@@ -73,9 +74,3 @@ def weights_type(config: NetworkConfig) -> torch.dtype:
         f"a network of {count:,} weights ({config.layers} layers of width {config.width}) takes more than {LARGEST:,} "
         f"bytes; at most {most:,} weights are kept beside rows. Choose a smaller one."
     )
-
-
-def weight_count(config: NetworkConfig) -> int:
-    """How many numbers a network learns; none of them is drawn for it."""
-    with torch.device("meta"):
-        return sum(weight.numel() for weight in Transformer(config, torch.Generator("cpu")).parameters())

@@ -40,6 +40,23 @@ GENERATE = 5
 
 
 @dataclass(frozen=True, kw_only=True)
+class SizedUnit(LearnerUnit):
+    """A unit on NAE-SAT whose label and rows name the size."""
+
+    distribution: str = "NAE-SAT"
+
+    @property
+    def label(self) -> str:
+        """Size, model and seed."""
+        return f"{size_name(self.setting.n_latents, self.setting.n_observations)}, {self.model}, seed {self.seed}"
+
+    def about(self, distribution: LODistribution) -> Subject:
+        """What its rows say they are about."""
+        name = size_name(self.setting.n_latents, self.setting.n_observations)
+        return replace(super().about(distribution), distribution=name)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Table1Unit(LearnerUnit):
     """One model on NAE-SAT of one size, decoded by every rule at every number of calls.
 

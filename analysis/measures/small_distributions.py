@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Literal
 
 from generators.distribution import LODistribution
@@ -10,8 +11,28 @@ from generators.ground.draws import structure_rng
 
 Kind = Literal["NAE-SAT", "hash of three symbols", "noisy parity", "parity"]
 
+GRID = 2.0**-32
+"""Log-probabilities are multiples of it: ties between positions are ties, whatever the rounding."""
 _ORDER_TAG = 7701  # random words of the structure that no other part uses
 _PARITY_NOISE: dict[Kind, float] = {"noisy parity": 0.1, "parity": 0.0}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Listed:
+    """A small distribution by kind and sizes."""
+
+    kind: Kind
+    n_latents: int
+    n_observations: int
+
+    @property
+    def label(self) -> str:
+        """Kind and sizes."""
+        return f"{self.kind} ({self.n_latents}, {self.n_observations})"
+
+    def with_structure(self, structure_seed: int) -> LODistribution:
+        """With its tokens in a random order."""
+        return small_distribution(self.kind, self.n_latents, self.n_observations, structure_seed)
 
 
 def small_distribution(kind: Kind, n_latents: int, n_observations: int, structure_seed: int) -> LODistribution:

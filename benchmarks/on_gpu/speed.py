@@ -21,6 +21,7 @@ from lo_theory.learning.log import StepRecord
 from lo_theory.learning.memory import weight_count
 from lo_theory.learning.network import Shape, Transformer
 from lo_theory.learning.objective import MaskedObjective
+from lo_theory.learning.products import matmul_precision, matrix_rate
 from lo_theory.learning.source import FreshRows
 from lo_theory.learning.training import TrainConfig, train
 from lo_theory.samplers.decoder import Decoder, in_order, margin, vanilla
@@ -39,21 +40,11 @@ class _Enough(Exception):  # noqa: N818 - on purpose
     pass
 
 
-def matrix_rate(plan: Plan, seconds: float = 2.0) -> float:
+def chip_rate(plan: Plan, seconds: float = 2.0) -> float:
     """Floating-point operations per second of square products in the precision of training; the best of many."""
     dtype = torch.bfloat16 if plan.device.type == "cuda" else torch.float32
-    best = 0.0
-    for size in (64,) if plan.tiny else SQUARES:
-        left = torch.randn(size, size, device=plan.device, dtype=dtype)
-        until = time.monotonic() + (0.01 if plan.tiny else seconds / len(SQUARES))
-        while best == 0.0 or time.monotonic() < until:
-            wait_for(plan.device)
-            started = time.perf_counter()
-            for _ in range(5):
-                torch.mm(left, left)
-            wait_for(plan.device)
-            best = max(best, 5 * 2 * size**3 / (time.perf_counter() - started))
-    return best
+    sizes, each = ((64,), 0.01) if plan.tiny else (SQUARES, seconds / len(SQUARES))
+    return max(matrix_rate(plan.device, size=size, seconds=each, dtype=dtype, products=5) for size in sizes)
 
 
 def training_at(name: str, shape: Shape, batch: int) -> Measure:
@@ -63,7 +54,7 @@ def training_at(name: str, shape: Shape, batch: int) -> Measure:
 
 def _training(name: str, shape: Shape, batch: int, plan: Plan) -> Iterator[Found]:
     """Steps of ``train`` itself, rows drawn as it goes; half the batch as long as it does not fit."""
-    rate = matrix_rate(plan)
+    rate = chip_rate(plan)
     note = f"square products, the best of many; {device_name(plan.device)}"
     yield Found(name="matrix rate", value=rate / 1e12, unit="Tflop/s", note=note)
     shape, batch = (TINY, 4) if plan.tiny else (shape, batch)
@@ -138,7 +129,7 @@ def decoding(plan: Plan) -> Iterator[Found]:
     ]
     for number, (name, denoiser, decoder, precision) in enumerate(tasks):
         ends = time.monotonic() + plan.left() / (len(tasks) - number)
-        with products(precision):
+        with matmul_precision(precision):
             rate, done = _tokens_per_second(denoiser, decoder, rows, plan.device, ends)
         note = f"L {length}, a batch of {done}" if done else "no time was left"
         yield Found(name=f"decoded, {name}", value=rate if done else None, unit="tokens/s", note=note)
@@ -159,17 +150,6 @@ def _tokens_per_second(
         seconds, done = time.perf_counter() - started, batch
         rate = batch * denoiser.length / seconds
     return rate, done
-
-
-@contextlib.contextmanager
-def products(precision: str) -> Iterator[None]:
-    """Float32 products as they are ("highest") or by TF32 ("high"), for a while."""
-    before = torch.get_float32_matmul_precision()
-    torch.set_float32_matmul_precision(precision)
-    try:
-        yield
-    finally:
-        torch.set_float32_matmul_precision(before)
 
 
 def wait_for(device: torch.device) -> None:

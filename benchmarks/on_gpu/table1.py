@@ -17,6 +17,7 @@ from lo_theory.agreement import observation_agreement
 from lo_theory.denoisers.network import MaskedDenoiser
 from lo_theory.estimate import mean_estimate
 from lo_theory.learning.log import StepRecord
+from lo_theory.learning.products import matmul_precision
 from lo_theory.learning.recipe import build_network
 from lo_theory.learning.source import FreshRows
 from lo_theory.learning.training import TrainConfig, train
@@ -24,7 +25,7 @@ from lo_theory.samplers.decoder import Decoder, margin, vanilla
 from lo_theory.samplers.decoding import decode
 from on_gpu.parts import Found, Plan
 from on_gpu.shapes import TINY
-from on_gpu.speed import products, steps_of
+from on_gpu.speed import steps_of
 
 TRAINING = 0.7  # of the time that is left; the rest is for decoding
 MEASURED = 20  # steps behind the estimate of how many fit
@@ -87,7 +88,7 @@ def _agreement(
         for name, rule in rules.items():
             started = time.monotonic()
             prompts = torch.full((rows, law.length), law.vocabulary, device=plan.device)
-            with products("high"):
+            with matmul_precision("high"):
                 tokens = decode(denoiser, prompts, rule, generator).tokens.cpu().numpy()
             shares[name].append(observation_agreement(law, tokens).mean(axis=1))
             longest = max(longest, time.monotonic() - started)

@@ -21,6 +21,26 @@ def structure_rng(structure_seed: int, tag: int) -> np.random.Generator:
     return np.random.default_rng([structure_seed, tag])
 
 
+def named_stream(rng: np.random.Generator, n: int) -> int:
+    """The seed of the stream that a sample of ``n`` rows is read from: one word of ``rng``.
+
+    Raises:
+        TypeError: ``rng`` is no Generator, such as a seed.
+    """
+    if not isinstance(rng, np.random.Generator):
+        raise TypeError(
+            f"sample takes a numpy Generator, not {rng!r}: rng=np.random.default_rng(0), for example. "
+            f"A sample that a seed names is rows(sample_seed, 0, {n})."
+        )
+    return int(rng.integers(2**63))
+
+
+def check_range(start: int, stop: int) -> None:
+    """Raise ValueError unless rows ``start..stop-1`` are none or ascend from a row that there is."""
+    if not 0 <= start <= stop:
+        raise ValueError(f"rows start..stop must satisfy 0 <= start <= stop; got start={start}, stop={stop}.")
+
+
 def words(seed: int, stream: int, start: int, stop: int) -> UInt64[np.ndarray, "w"]:
     """64-bit words ``start..stop-1`` of a counter-based generator (Philox-4x64; Salmon et al. 2011).
 
@@ -29,8 +49,7 @@ def words(seed: int, stream: int, start: int, stop: int) -> UInt64[np.ndarray, "
     """
     if seed < 0:
         raise ValueError(f"sample_seed must be a non-negative integer; got {seed}.")
-    if not 0 <= start <= stop:
-        raise ValueError(f"rows start..stop must satisfy 0 <= start <= stop; got start={start}, stop={stop}.")
+    check_range(start, stop)
     generator = np.random.Philox(key=stream_key(seed, stream))
     generator.advance(start // _WORDS_PER_COUNTER)
     skip = start % _WORDS_PER_COUNTER

@@ -8,13 +8,14 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float64, Int64, Integer
+from jaxtyping import Float64, Integer
 
-from generators.ground.codec import array_from_json, array_to_json, fingerprint, shown, unseal
+from generators.ground.codec import array_from_json, array_to_json, shown, unseal
 from generators.ground.forms import ArrayForm, Form, Positive, Sha256, read_form
 from generators.ground.numbers import whole_number
-from generators.text.markov import frozen_probabilities, in_pieces, inner_tokens, named_stream, uniform_rows
+from generators.text.markov import frozen_probabilities, in_pieces, inner_tokens, uniform_rows
 from generators.text.passing import Passing, distribution_function
+from generators.text.sequences import Law
 
 FORMAT = "lo-theory/hidden-markov/1"
 _MOST_SEQUENCES = 2**20  # that the entropy is summed over
@@ -31,7 +32,7 @@ class _Form(Form, frozen=True):
 
 
 @dataclass(frozen=True, eq=False)
-class HiddenMarkov:
+class HiddenMarkov(Law):
     """Tokens that are drawn given the states of a Markov chain which nobody sees.
 
     Args:
@@ -81,21 +82,6 @@ class HiddenMarkov:
         return self.emission.shape[1]
 
     @property
-    def mask_id(self) -> int:
-        """Token that hides a position."""
-        return self.vocabulary
-
-    @property
-    def pad_id(self) -> int:
-        """Token that fills a sequence beyond its end."""
-        return self.vocabulary + 1
-
-    @property
-    def alphabets(self) -> Int64[np.ndarray, "L"]:
-        """Number of values at each position."""
-        return np.full(self.length, self.vocabulary)
-
-    @property
     def passing(self) -> Passing:
         """The model as its messages see it."""
         return Passing(self.initial.copy(), self.transition[:, None, :].copy(), self.emission.copy(), 1)
@@ -119,14 +105,6 @@ class HiddenMarkov:
             pick(tokens, states, uniform_rows(sample_seed, 1, low, high, self.length), out)
 
         return in_pieces(drawn, start, stop, self.length, self.pad_id)
-
-    def sample(self, n: int, rng: np.random.Generator) -> Integer[np.ndarray, "n L"]:
-        """``n`` independent sequences, (n, L); one word of ``rng`` names the stream they are read from.
-
-        Raises:
-            TypeError: ``rng`` is no Generator, such as a seed.
-        """
-        return self.rows(named_stream(rng, n), 0, n)
 
     def log_prob(self, x: Integer[np.ndarray, "n L"]) -> Float64[np.ndarray, "n"]:
         """``log p(x)`` in nats by messages from the left, (n, L) -> (n,); exactly ``-inf`` off the support.
@@ -193,19 +171,6 @@ class HiddenMarkov:
         unseal(form, what="hidden Markov model")
         initial, transition, emission = map(array_from_json, (read.initial, read.transition, read.emission))
         return cls(initial, transition, emission, read.length)
-
-    @cached_property
-    def fingerprint(self) -> str:
-        """16 hex digits that name this model."""
-        return fingerprint(self.to_json())
-
-    def __eq__(self, other: object) -> bool:
-        """Models are equal when their JSON forms are."""
-        return isinstance(other, HiddenMarkov) and self.fingerprint == other.fingerprint
-
-    def __hash__(self) -> int:
-        """Hash of the fingerprint."""
-        return hash(self.fingerprint)
 
     @cached_property
     def _edges(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

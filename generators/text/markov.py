@@ -10,13 +10,14 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float64, Int64, Integer
 
-from generators.ground.codec import array_from_json, array_to_json, fingerprint, shown, unseal
-from generators.ground.draws import uniforms, words
+from generators.ground.codec import array_from_json, array_to_json, shown, unseal
+from generators.ground.draws import check_range, uniforms, words
 from generators.ground.forms import ArrayForm, Form, Positive, Sha256, read_form
 from generators.ground.integers import integers
 from generators.ground.memory import check_memory
 from generators.ground.numbers import whole_number
 from generators.text.passing import Passing, distribution_function, logarithm
+from generators.text.sequences import Law
 
 FORMAT = "lo-theory/markov/1"
 _CHUNK = 2**22  # tokens drawn per pass
@@ -31,7 +32,7 @@ class _Form(Form, frozen=True):
 
 
 @dataclass(frozen=True, eq=False)
-class MarkovChain:
+class MarkovChain(Law):
     """A chain whose next token depends on the ``memory`` tokens before it, the same way at every position.
 
     Args:
@@ -81,21 +82,6 @@ class MarkovChain:
         return self.initial.shape[0]
 
     @property
-    def mask_id(self) -> int:
-        """Token that hides a position."""
-        return self.vocabulary
-
-    @property
-    def pad_id(self) -> int:
-        """Token that fills a sequence beyond its end."""
-        return self.vocabulary + 1
-
-    @property
-    def alphabets(self) -> Int64[np.ndarray, "L"]:
-        """Number of values at each position."""
-        return np.full(self.length, self.vocabulary)
-
-    @property
     def passing(self) -> Passing:
         """The chain as its messages see it."""
         size = self.vocabulary
@@ -117,14 +103,6 @@ class MarkovChain:
             walk(*self._edges, self.memory, uniform_rows(sample_seed, 0, low, high, self.length), out)
 
         return in_pieces(drawn, start, stop, self.length, self.pad_id)
-
-    def sample(self, n: int, rng: np.random.Generator) -> Integer[np.ndarray, "n L"]:
-        """``n`` independent sequences, (n, L); one word of ``rng`` names the stream they are read from.
-
-        Raises:
-            TypeError: ``rng`` is no Generator, such as a seed.
-        """
-        return self.rows(named_stream(rng, n), 0, n)
 
     def log_prob(self, x: Integer[np.ndarray, "n L"]) -> Float64[np.ndarray, "n"]:
         """``log p(x)`` in nats, (n, L) -> (n,); exactly ``-inf`` off the support, also for values that are no tokens.
@@ -173,19 +151,6 @@ class MarkovChain:
         return cls(array_from_json(read.initial), array_from_json(read.transition), read.length)
 
     @cached_property
-    def fingerprint(self) -> str:
-        """16 hex digits that name this chain."""
-        return fingerprint(self.to_json())
-
-    def __eq__(self, other: object) -> bool:
-        """Chains are equal when their JSON forms are."""
-        return isinstance(other, MarkovChain) and self.fingerprint == other.fingerprint
-
-    def __hash__(self) -> int:
-        """Hash of the fingerprint."""
-        return hash(self.fingerprint)
-
-    @cached_property
     def _edges(self) -> tuple[np.ndarray, np.ndarray]:
         moves = self.transition.reshape(-1, self.vocabulary)
         return distribution_function(self.initial.ravel()), distribution_function(moves)
@@ -223,8 +188,7 @@ def in_pieces(
     Raises:
         ValueError: a range that runs backwards, or more rows than memory holds.
     """
-    if not 0 <= start <= stop:
-        raise ValueError(f"rows start..stop must satisfy 0 <= start <= stop; got start={start}, stop={stop}.")
+    check_range(start, stop)
     dtype = np.min_scalar_type(largest)
     if (stop - start) * length > _CHUNK:
         what = f"{stop - start} rows of length {length}"
@@ -237,20 +201,6 @@ def in_pieces(
     if start == stop:
         drawn(start, stop, out)  # refuses what it would refuse
     return out
-
-
-def named_stream(rng: np.random.Generator, n: int) -> int:
-    """The seed of the stream that a sample is read from.
-
-    Raises:
-        TypeError: ``rng`` is no Generator.
-    """
-    if not isinstance(rng, np.random.Generator):
-        raise TypeError(
-            f"sample takes a numpy Generator, not {rng!r}: rng=np.random.default_rng(0), for example. "
-            f"A sample that a seed names is rows(sample_seed, 0, {n})."
-        )
-    return int(rng.integers(2**63))
 
 
 def inner_tokens(

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 from jaxtyping import Integer
 
-from generators.ground.codec import fingerprint
 from generators.ground.draws import words
 from generators.ground.numbers import whole_number
 from generators.text.corpus import Corpus
+from generators.text.sequences import Sequences
 
 FORMAT = "lo-theory/text-windows/1"
 
 
 @dataclass(frozen=True, eq=False)
-class TextWindows:
+class TextWindows(Sequences):
     """Windows of L consecutive tokens, each place of the corpus as likely as any other.
 
     A row stream as a distribution is one, so ``lo_theory.FreshRows(windows, sample_seed, batch_size)`` trains on it and
@@ -51,16 +50,6 @@ class TextWindows:
         return self.corpus.vocabulary
 
     @property
-    def mask_id(self) -> int:
-        """Token that hides a position."""
-        return self.vocabulary
-
-    @property
-    def pad_id(self) -> int:
-        """Token that fills a sequence beyond its end."""
-        return self.vocabulary + 1
-
-    @property
     def places(self) -> int:
         """Number of different windows, T - L + 1."""
         return len(self.corpus) - self.length + 1
@@ -75,27 +64,18 @@ class TextWindows:
         """
         return self._at((words(sample_seed, 0, start, stop) % np.uint64(self.places)).astype(np.int64))
 
-    def sample(self, n: int, rng: np.random.Generator) -> Integer[np.ndarray, "n L"]:
-        """``n`` windows; one word of ``rng`` names the stream they are read from."""
-        return self.rows(int(rng.integers(2**63)), 0, n)
-
     def consecutive(self) -> Integer[np.ndarray, "n L"]:
         """The corpus cut into T // L windows that do not overlap, in its order: what a validation loss is a mean of."""
         return self._at(np.arange(len(self.corpus) // self.length) * self.length)
 
     def to_json(self) -> dict[str, Any]:
-        """What names the stream; the corpus stands in it by its digest."""
+        """What names the stream: its length, and the corpus by its digest, which other texts and other units change."""
         return {
             "format": FORMAT,
             "corpus": self.corpus.digest,
             "vocabulary": self.vocabulary,
             "length": self.length,
         }
-
-    @cached_property
-    def fingerprint(self) -> str:
-        """16 hex digits that name the stream: another text, other units or another length have another."""
-        return fingerprint(self.to_json())
 
     def _at(self, places: Integer[np.ndarray, "n"]) -> Integer[np.ndarray, "n L"]:
         windows = np.lib.stride_tricks.sliding_window_view(self.corpus.tokens, self.length)

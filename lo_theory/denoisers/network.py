@@ -126,10 +126,13 @@ class CausalDenoiser:
             log_probs = self._log_probs(inputs)
             return log_probs[torch.arange(len(inputs), device=log_probs.device), steps.to(log_probs.device)]
         device = _device(self.network)
-        return self.network.next_logits(inputs.to(device), steps.to(device), self._cache).log_softmax(dim=-1)
+        with fast_products(device):
+            return self.network.next_logits(inputs.to(device), steps.to(device), self._cache).log_softmax(dim=-1)
 
     def _log_probs(self, inputs: Int64[Tensor, "B T"]) -> Float[Tensor, "B T V"]:
-        return self.network(inputs.to(_device(self.network))).log_softmax(dim=-1)
+        device = _device(self.network)
+        with fast_products(device):
+            return self.network(inputs.to(device)).log_softmax(dim=-1)
 
     def _visible_prefix(self, permuted: Int64[Tensor, "B L"]) -> Int64[Tensor, " B"]:
         """How many tokens of each row are visible, once they are known to come first in order."""

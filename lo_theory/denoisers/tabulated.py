@@ -63,15 +63,26 @@ class TabulatedDenoiser:
             TypeError: tokens that are no integers.
             ValueError: another shape than (n, L), a pad or another id outside ``range(V + 1)``.
         """
-        tokens = whole_tokens(tokens, self.length).cpu()
-        outside = (tokens < 0) | (tokens > self.mask_id)
-        if outside.any():
-            raise ValueError(
-                f"a table knows tokens in range({self.vocabulary}) and the mask id {self.mask_id}, no pads; got "
-                f"{int(tokens[outside][0])}."
-            )
-        return (tokens * self._place).sum(dim=1)
+        return table_numbers(tokens, self._place, self.vocabulary)
 
     def tokens(self, number: Int64[Tensor, " n"]) -> Int64[Tensor, "n L"]:
         """Inverse of :meth:`number`."""
         return number[:, None] // self._place % (self.vocabulary + 1)
+
+
+def table_numbers(tokens: Integer[Tensor, "n L"], place: Int64[Tensor, " L"], vocabulary: int) -> Int64[Tensor, " n"]:
+    """The line of each sequence with masks in a table of all of them, on the CPU.
+
+    Args:
+        place: what a token counts at each position, powers of V + 1.
+    Raises:
+        TypeError, ValueError: as :meth:`TabulatedDenoiser.number`.
+    """
+    tokens = whole_tokens(tokens, len(place)).cpu()
+    outside = (tokens < 0) | (tokens > vocabulary)
+    if outside.any():
+        raise ValueError(
+            f"a table knows tokens in range({vocabulary}) and the mask id {vocabulary}, no pads; got "
+            f"{int(tokens[outside][0])}."
+        )
+    return (tokens * place).sum(dim=1)

@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from jaxtyping import Bool, Float64, Int64
+from torch import Tensor
 
 from generators.ground.compiled import kernels_of
 from lo_theory.laws.partial_sequences import PartialSequences
@@ -136,11 +137,23 @@ def choices_by_score(
     Raises:
         ValueError: the score is NaN.
     """
+    scores, hidden = (part.numpy() for part in hidden_scores(partial, answers, score))
+    return np.where(hidden.any(axis=1), _first_best(scores, hidden), 0)
+
+
+def hidden_scores(
+    partial: PartialSequences, answers: Float64[np.ndarray, "S L V"], score: Score
+) -> tuple[Float64[Tensor, "S L"], Bool[Tensor, "S L"]]:
+    """What a score that draws nothing says of every hidden position, ``-inf`` elsewhere; and where they are.
+
+    Raises:
+        ValueError: the score is NaN.
+    """
     hidden = torch.from_numpy(partial.hidden())
     scores = score(torch.from_numpy(np.nan_to_num(answers, nan=0.0)), hidden, torch.Generator())
     scores = scores.double().masked_fill(~hidden, -torch.inf)
     require_scores(scores)
-    return np.where(hidden.numpy().any(axis=1), _first_best(scores.numpy(), hidden.numpy()), 0)
+    return scores, hidden
 
 
 def choices_in_order(partial: PartialSequences, order: Int64[np.ndarray, " L"]) -> Int64[np.ndarray, " S"]:

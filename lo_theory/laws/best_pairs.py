@@ -14,9 +14,10 @@ import torch
 from jaxtyping import Float64, Int64
 
 from generators.ground.compiled import kernels_of
+from lo_theory.laws.best_order import hidden_scores
 from lo_theory.laws.partial_sequences import PartialSequences
 from lo_theory.samplers.reveal import reveal_top_k
-from lo_theory.samplers.scores import Score, require_scores
+from lo_theory.samplers.scores import Score
 
 _kernel = kernels_of(Path(__file__).parent, [Path(__file__)])
 
@@ -67,10 +68,7 @@ def pairs_by_score(
     Raises:
         ValueError: the score is NaN.
     """
-    hidden = torch.from_numpy(partial.hidden())
-    scores = score(torch.from_numpy(np.nan_to_num(answers, nan=0.0)), hidden, torch.Generator())
-    scores = scores.double().masked_fill(~hidden, -torch.inf)
-    require_scores(scores)
+    scores, hidden = hidden_scores(partial, answers, score)
     chosen = reveal_top_k(scores, hidden, torch.full((partial.count,), 2)).numpy()
     first = chosen.argmax(axis=1)
     last = partial.length - 1 - chosen[:, ::-1].argmax(axis=1)

@@ -17,9 +17,9 @@ import torch
 from jaxtyping import Bool, Float64, Int64, Integer
 from torch import Tensor
 
-from lo_theory.denoisers.denoiser import Denoiser, whole_tokens
+from lo_theory.denoisers.denoiser import Denoiser
 from lo_theory.laws.step_law import TokenLaw
-from lo_theory.likelihood import RowNats
+from lo_theory.likelihood import RowNats, clean_rows
 from lo_theory.samplers.decoder import Decoder
 from lo_theory.samplers.decoding import DecodingStalledError, DecodingState, advance
 from lo_theory.samplers.reveal import RevealRule
@@ -77,13 +77,11 @@ def decoder_nll(
     >>> paths.rows().nats.round(4), paths.revealed_at[0]
     (array([1.3863,    inf]), array([1, 2, 0]))
     """
-    clean = _clean_rows(denoiser, rows)
+    clean = clean_rows(denoiser, rows, batch_size)
     if given is None:
         given = torch.zeros_like(clean, dtype=torch.bool)
     if given.shape != clean.shape or given.dtype != torch.bool:
         raise ValueError(f"given is a bool per token, {tuple(clean.shape)}; got {given.dtype} {tuple(given.shape)}.")
-    if batch_size < 1:
-        raise ValueError(f"a denoiser is asked at least one sequence per call; got batch_size = {batch_size}.")
     watched = _watched(decoder)
     parts = [
         _paths(denoiser, part, known, watched, token)
@@ -187,13 +185,3 @@ def _undrawn(function: Callable[[], Tensor], generator: torch.Generator, name: s
 def name_of(rule: Callable[..., Tensor]) -> str:
     """The function that made a score or rule: ``independent``, not ``independent.<locals>.choose``."""
     return getattr(rule, "__qualname__", type(rule).__name__).split(".")[0].lstrip("_")
-
-
-def _clean_rows(denoiser: Denoiser, rows: Integer[Tensor, "n L"]) -> Int64[Tensor, "n L"]:
-    clean = whole_tokens(rows, denoiser.length, "rows", "n")
-    outside = (clean < 0) | (clean >= denoiser.vocabulary)
-    if outside.any():
-        raise ValueError(
-            f"rows must be clean, tokens in range({denoiser.vocabulary}), no mask or pad; got {int(clean[outside][0])}."
-        )
-    return clean

@@ -14,7 +14,8 @@ import torch
 from jaxtyping import Bool, Float64, Int64, Integer
 from torch import Tensor
 
-from lo_theory.denoisers.denoiser import Denoiser, ask, require_answers, whole_tokens
+from lo_theory.denoisers.denoiser import Denoiser, ask, require_answers
+from lo_theory.denoisers.tabulated import table_numbers
 
 MOST_SEQUENCES = 3**12  # with masks: twelve bits, eight of three symbols
 _BATCH = 8192
@@ -143,11 +144,4 @@ class LawDenoiser:
             TypeError: tokens that are no integers.
             ValueError: another shape, or an id outside ``range(V + 1)``.
         """
-        tokens = whole_tokens(tokens, self.length).cpu()
-        outside = (tokens < 0) | (tokens > self.vocabulary)
-        if outside.any():
-            raise ValueError(
-                f"a table knows tokens in range({self.vocabulary}) and the mask id {self.vocabulary}, no pads; got "
-                f"{int(tokens[outside][0])}."
-            )
-        return self._answers[(tokens * self._place).sum(dim=1)].clone()
+        return self._answers[table_numbers(tokens, self._place, self.vocabulary)]

@@ -142,7 +142,7 @@ class Transformer(nn.Module):
             ValueError: the sequences do not have the network's length, or end within a prompt that is read in patches.
             IndexError: an id out of range (CPU; a GPU aborts).
         """
-        *_, x = self._states(tokens, where)
+        *_, x = self._states(tokens, None if where is None else self._asked(where))
         return self._everywhere(x, tokens.shape[1]) if where is None else self._logits(x)
 
     def layer_logits(
@@ -155,12 +155,12 @@ class Transformer(nn.Module):
         Arguments, shapes and errors are those of :meth:`forward`.
         """
         every = 1 if self.config.loops == 1 else self.config.layers
-        states = list(self._states(tokens, where))[every - 1 :: every]
-        if where is None:
+        asked = None if where is None else self._asked(where)
+        states = list(self._states(tokens, asked))[every - 1 :: every]
+        if asked is None:
             return [self._everywhere(x, tokens.shape[1]) for x in states]
         *inner, last = states
-        asked = self._asked(where, inner[0].shape[1]) if inner else None
-        return [self._logits(x if asked is None else asked.of(x)) for x in inner] + [self._logits(last)]
+        return [self._logits(x) for x in [*map(asked.of, inner), last]]
 
     def cache(self) -> KeyValueCache:
         """An empty one, for :meth:`next_logits`.
@@ -203,21 +203,20 @@ class Transformer(nn.Module):
         yield from self.parameters()
         yield from self.buffers()
 
-    def _states(self, tokens: Int64[Tensor, "B T"], where: Tensor | None) -> Iterator[Float[Tensor, "*at W"]]:
-        """What each block passes on, in every loop: (B, places, W), the last one (M, W) if only M tokens are asked."""
+    def _states(self, tokens: Int64[Tensor, "B T"], asked: AskedPlaces | None) -> Iterator[Float[Tensor, "*at W"]]:
+        """What each block passes on, in every loop: (B, places, W), the last one (M, W) if only M places are asked."""
         self._check_length(tokens.shape[1])
         x = self._read(tokens)
         rotation = None if self.positions is not None else rotation_of(self.angles[: x.shape[1]], x)
-        asked = None if where is None else self._asked(where, x.shape[1])
         *before, last = self._passes
         for block in before:
             x = block(x, rotation)
             yield x
         yield last(x, rotation, asked=asked)
 
-    def _asked(self, where: Bool[Tensor, "B T"], places: int) -> AskedPlaces:
+    def _asked(self, where: Bool[Tensor, "B T"]) -> AskedPlaces:
         answered = where[:, self._prompt :]  # the places end where the tokens do
-        return AskedPlaces(functional.pad(answered, (places - answered.shape[1], 0)))
+        return AskedPlaces(functional.pad(answered, (self.config.places_of(where.shape[1]) - answered.shape[1], 0)))
 
     @property
     def _passes(self) -> list[nn.Module]:

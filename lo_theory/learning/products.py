@@ -24,11 +24,17 @@ _CPU_INFO = Path("/proc/cpuinfo")
 @contextlib.contextmanager
 def fast_products(device: torch.device) -> Iterator[None]:
     """Float32 products on a CPU by the faster library; nothing changes elsewhere, or where a user set the flag."""
-    before = torch.get_float32_matmul_precision()
-    if device.type != "cpu" or before != "highest" or not _gains():
+    as_set = torch.get_float32_matmul_precision()
+    gains = device.type == "cpu" and as_set == "highest" and _gains()
+    with matmul_precision("medium" if gains else as_set):
         yield
-        return
-    torch.set_float32_matmul_precision("medium")
+
+
+@contextlib.contextmanager
+def matmul_precision(precision: str) -> Iterator[None]:
+    """PyTorch's flag for float32 products, "highest", "high" or "medium", for the time of a block."""
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision(precision)
     try:
         yield
     finally:
@@ -41,17 +47,29 @@ def _gains() -> bool:
     return vendor() == "AuthenticAMD" and products_are_float32()
 
 
-def matrix_rate(device: torch.device, *, size: int = 1024, seconds: float = 0.2) -> float:
-    """Floating-point operations per second of float32 products of square matrices, the best of many: what to compare a
-    training with. A multiplication and an addition are two.
+def matrix_rate(
+    device: torch.device,
+    *,
+    size: int = 1024,
+    seconds: float = 0.2,
+    dtype: torch.dtype = torch.float32,
+    products: int = 1,
+) -> float:
+    """Floating-point operations per second of products of square matrices, the best of many: what to compare a training
+    with. A multiplication and an addition are two.
+
+    Args:
+        products: between two looks at the clock, for which a GPU is waited for.
     """
-    left = torch.ones(size, size, device=device)
+    left = torch.rand(size, size, device=device, dtype=dtype, generator=torch.Generator(device).manual_seed(0))
     best, until = math.inf, time.perf_counter() + seconds
     while time.perf_counter() < until or best == math.inf:
         start = time.perf_counter()
-        (left @ left)[0, 0].item()  # a GPU is waited for
+        for _ in range(products - 1):
+            torch.mm(left, left)
+        torch.mm(left, left)[0, 0].item()
         best = min(best, time.perf_counter() - start)
-    return 2 * size**3 / best
+    return products * 2 * size**3 / best
 
 
 def vendor() -> str:
@@ -65,10 +83,6 @@ def vendor() -> str:
 
 def products_are_float32() -> bool:
     """Whether a product under "medium" keeps the 24 bits of float32, of which bfloat16 has 8."""
-    before = torch.get_float32_matmul_precision()
-    torch.set_float32_matmul_precision("medium")
-    try:
-        left = torch.full((256, 64), 1.0 + 2.0**-12)  # rounds to 1 in bfloat16
+    left = torch.full((256, 64), 1.0 + 2.0**-12)  # rounds to 1 in bfloat16
+    with matmul_precision("medium"):
         return bool(((left @ left.T) > 64.0).all())
-    finally:
-        torch.set_float32_matmul_precision(before)

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from analysis.figures.hardness.checks import averaged, direction_check, role_check
+from analysis.figures.hardness.checks import averaged, direction_check, no_task_error, role_check
 from analysis.figures.hardness.paper_map import MAP, PAPERS_LATENTS, as_task_errors
 from analysis.lab.experiment import Run
 from analysis.lab.report import Check, FigureItem, Report, Section, TableItem, cell
 from analysis.lab.rows import CONTROL, MDM, Role, Rows
 from analysis.measures.forward_loss import FORWARD
 from analysis.measures.setting import Scale
-from analysis.measures.task_error import KL, KL_BACKWARDS, KL_FORWARDS, SQUARED, latent_excess, role_means
-
-_ROUNDING = 1e-9
+from analysis.measures.task_error import KL, KL_BACKWARDS, KL_FORWARDS, SQUARED, role_means
 
 
 def map_report(run: Run[Scale]) -> Report:
@@ -52,29 +50,19 @@ def map_report(run: Run[Scale]) -> Report:
 
 
 def _control_checks(rows: Rows) -> list[Check]:
-    control = rows.where(model=CONTROL, metric=(KL, SQUARED))
-    if not control:
-        return []
-    worst = max(row.value for row in control)
-    return [
-        Check(
-            text="control: task error of the exact posterior",
-            expected="0 up to rounding",
-            measured=f"at most {worst:.1e}",
-            met=worst < _ROUNDING,
-        )
-    ]
+    control = rows.where(model=CONTROL)
+    return [no_task_error(control)] if control.where(metric=(KL, SQUARED)) else []
 
 
 def _papers_check(own: Rows, name: str) -> Check:
     """The paper's own case, under its own measure."""
-    case = own.where(metric=SQUARED, latents_masked=PAPERS_LATENTS)
-    latent, observation, z = latent_excess(case, SQUARED)
-    return Check(
-        text=f"{name}: latents have the larger error under the paper's measure with {PAPERS_LATENTS} latents masked",
-        expected="larger than observations, z > 1.96",
-        measured=f"{latent:.3f} against {observation:.3f} squared nats, z = {z:.1f}",
-        met=z > 1.96,
+    return role_check(
+        own.where(metric=SQUARED, latents_masked=PAPERS_LATENTS),
+        name,
+        f"latents have the larger error under the paper's measure with {PAPERS_LATENTS} latents masked",
+        metric=SQUARED,
+        unit="squared nats",
+        digits=3,
     )
 
 

@@ -16,8 +16,8 @@ import torch
 from analysis.lab.rows import CONTROL, MDM, Row, Rows
 from analysis.measures.forward_loss import FORWARD, masked_forward_nats
 from analysis.measures.kept_network import kept_network
-from analysis.measures.learner import TEST, LearnerUnit, masked_objective
-from analysis.measures.rule_sweep import size_name
+from analysis.measures.learner import TEST, masked_objective
+from analysis.measures.rule_sweep import SizedUnit
 from analysis.measures.setting import Setting
 from analysis.measures.task_error import EXPERIMENT_NAME as TASK_ERROR
 from analysis.measures.task_error import SQUARED, paper_task_error, task_error
@@ -34,22 +34,13 @@ _BATCH = 64  # sequences of 300 tokens per call: attention of more of them takes
 
 
 @dataclass(frozen=True, kw_only=True)
-class MapUnit(LearnerUnit):
+class MapUnit(SizedUnit):
     """Task errors of a network, or of the exact posterior, on NAE-SAT at the paper's size."""
-
-    distribution: str = "NAE-SAT"
-
-    @property
-    def label(self) -> str:
-        """Size, model and seed."""
-        return f"{size_name(self.setting.n_latents, self.setting.n_observations)}, {self.model}, seed {self.seed}"
 
     def measure(self, directory: Path, device: torch.device) -> Iterator[Row]:
         """Rows of both task errors, single positions where they are drawn, and the forward loss."""
-        distribution, posterior = self.build(), exact_posterior(self.build())
-        about = replace(
-            self.about(distribution), distribution=size_name(self.setting.n_latents, self.setting.n_observations)
-        )
+        distribution = self.build()
+        about, posterior = self.about(distribution), exact_posterior(distribution)
         denoiser = PosteriorDenoiser(posterior) if self.model == CONTROL else self._network(directory, device)
         rng = np.random.default_rng([self.sample_seed(TEST), 2])
         test = distribution.rows(self.sample_seed(TEST), 0, self.setting.test_rows)

@@ -18,7 +18,7 @@ from jaxtyping import Float64, Int64
 
 from analysis.lab.experiment import ScaleName
 from analysis.lab.rows import CONTROL, MDM, Row, Subject
-from analysis.measures.small_distributions import Kind, small_distribution
+from analysis.measures.small_distributions import GRID, Kind, Listed
 from generators.distribution import LODistribution
 from lo_theory.denoisers.noised import (
     Hardness,
@@ -46,28 +46,9 @@ MOST_VALID, LEAST_KL = "most valid order", "least KL order"
 RULES = (RANDOM, TOP, MARGIN, ENTROPY, NATURAL)
 """Orders that know nothing of the truth but, in the last, which tokens are latents."""
 EVERYWHERE, INVERSIONS, UNCERTAIN = "errors everywhere", "errors at inversions", "errors where uncertain"
-_GRID = 2.0**-32  # of log-probabilities: ties between positions are ties, whatever the rounding
 _SCORES = {TOP: top_probability_score, MARGIN: margin_score, ENTROPY: negative_entropy_score}
 _TRAIN = 10**6  # sample seeds of training rows
 _NOISE, _DOUBT = 1.0, 0.1
-
-
-@dataclass(frozen=True, kw_only=True)
-class Instance:
-    """A small distribution by kind and sizes."""
-
-    kind: Kind
-    n_latents: int
-    n_observations: int
-
-    @property
-    def label(self) -> str:
-        """Kind and sizes."""
-        return f"{self.kind} ({self.n_latents}, {self.n_observations})"
-
-    def distribution(self, structure_seed: int) -> LODistribution:
-        """With its tokens in a random order."""
-        return small_distribution(self.kind, self.n_latents, self.n_observations, structure_seed)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,7 +60,7 @@ class PosteriorUnit:
         noise, doubt: of :class:`NoisedDenoiser`, where the hardness is 1.
     """
 
-    instance: Instance
+    instance: Listed
     seed: int
     noise: float = _NOISE
     doubt: float = _DOUBT
@@ -91,7 +72,7 @@ class PosteriorUnit:
 
     def measure(self, directory: Path, device: torch.device) -> Iterator[Row]:
         """Every order under errors everywhere, at inversions, and where the posterior is uncertain."""
-        case = _Case.of(self.instance.distribution(self.seed))
+        case = _Case.of(self.instance.with_structure(self.seed))
         places: dict[str, Hardness] = {
             EVERYWHERE: uniform_hardness,
             INVERSIONS: inversion_hardness(case.distribution),
@@ -101,7 +82,7 @@ class PosteriorUnit:
         for name, hardness in places.items():
             wrong = NoisedDenoiser(posterior, hardness, noise=self.noise, doubt=self.doubt, seed=self.seed)
             about = Subject(distribution=self.instance.label, fingerprint="", model=name, seed=self.seed)
-            yield from case.rows(case.sequences.answers(wrong, grid=_GRID), about)
+            yield from case.rows(case.sequences.answers(wrong, grid=GRID), about)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,7 +93,7 @@ class PairUnit:
         seed: of the distribution's structure.
     """
 
-    instance: Instance
+    instance: Listed
     seed: int
 
     @property
@@ -122,9 +103,9 @@ class PairUnit:
 
     def measure(self, directory: Path, device: torch.device) -> Iterator[Row]:
         """Validity and divergence of every choice of pairs."""
-        case = _Case.of(self.instance.distribution(self.seed))
+        case = _Case.of(self.instance.with_structure(self.seed))
         posterior = LawDenoiser(case.truth, case.sequences.length, case.sequences.vocabulary)
-        answers = case.sequences.answers(posterior, grid=_GRID)
+        answers = case.sequences.answers(posterior, grid=GRID)
         problem = PairProblem(case.sequences, answers, case.truth)
         (most_valid, top), (least_kl, bottom) = problem.most_valid(), problem.least_divergence()
         order = case.distribution.order
@@ -146,7 +127,7 @@ class NetworkUnit(Shape):
         steps, batch_size: of training.
     """
 
-    instance: Instance
+    instance: Listed
     seed: int
     steps: int
     structure_seed: int = 0
@@ -165,7 +146,7 @@ class NetworkUnit(Shape):
         from lo_theory.learning.source import FreshRows
         from lo_theory.learning.training import TrainConfig
 
-        distribution = self.instance.distribution(self.structure_seed)
+        distribution = self.instance.with_structure(self.structure_seed)
         source = FreshRows(distribution, _TRAIN + self.seed, self.batch_size)
         config = TrainConfig(steps=self.steps, seed=self.seed)
         trained = train_network(self, MaskedObjective(), source, config, device=device)
@@ -173,7 +154,7 @@ class NetworkUnit(Shape):
         about = Subject(
             distribution=self.instance.label, fingerprint=distribution.fingerprint, model=MDM, seed=self.seed
         )
-        yield from case.rows(case.sequences.answers(MaskedDenoiser(trained.network), grid=_GRID), about)
+        yield from case.rows(case.sequences.answers(MaskedDenoiser(trained.network), grid=GRID), about)
 
 
 @dataclass(frozen=True, eq=False)
@@ -260,19 +241,19 @@ class OrderSize:
         steps, layers, width: of the networks.
     """
 
-    instances: tuple[Instance, ...]
+    instances: tuple[Listed, ...]
     distributions: int
-    paired: tuple[Instance, ...]
+    paired: tuple[Listed, ...]
     networks: int
     steps: int
     layers: int = 2
     width: int = 32
 
 
-def _instances(nae: tuple[int, int], hashed: tuple[int, int], parity: tuple[int, int]) -> tuple[Instance, ...]:
+def _instances(nae: tuple[int, int], hashed: tuple[int, int], parity: tuple[int, int]) -> tuple[Listed, ...]:
     """Of (N, P) for each kind."""
     sizes: dict[Kind, tuple[int, int]] = {"NAE-SAT": nae, "hash of three symbols": hashed, "parity": parity}
-    return tuple(Instance(kind=kind, n_latents=n, n_observations=p) for kind, (n, p) in sizes.items())
+    return tuple(Listed(kind=kind, n_latents=n, n_observations=p) for kind, (n, p) in sizes.items())
 
 
 _FEW = _instances((4, 4), (3, 3), (4, 4))

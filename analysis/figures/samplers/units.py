@@ -25,7 +25,7 @@ from analysis.figures.samplers.menu import (
 )
 from analysis.lab.experiment import ScaleName
 from analysis.lab.rows import CONTROL, Row, Subject
-from analysis.measures.small_distributions import Kind, small_distribution
+from analysis.measures.small_distributions import GRID, Kind, Listed
 from generators.distribution import LODistribution
 from lo_theory.denoisers.noised import Hardness, NoisedDenoiser, inversion_hardness, uniform_hardness
 from lo_theory.denoisers.oracle import PosteriorDenoiser
@@ -45,26 +45,17 @@ CURVE_BOUND = "information_curve_nats"
 NOISED, EVERYWHERE, AT_INVERSIONS = "noised posterior", "everywhere", "at inversions"
 STRENGTH, ONE_PER_CALL = "strength", "one per call"
 HardnessName = Literal["everywhere", "at inversions"]
-_GRID = 2.0**-32  # of log-probabilities: ties between positions are ties, whatever the rounding
 
 
 @dataclass(frozen=True, kw_only=True)
-class Instance:
-    """A small distribution by name and sizes."""
+class Instance(Listed):
+    """One of its kind and sizes."""
 
-    kind: Kind
-    n_latents: int
-    n_observations: int
     structure_seed: int = 0
-
-    @property
-    def label(self) -> str:
-        """Kind and sizes."""
-        return f"{self.kind} ({self.n_latents}, {self.n_observations})"
 
     def distribution(self) -> LODistribution:
         """With its tokens in a random order."""
-        return small_distribution(self.kind, self.n_latents, self.n_observations, self.structure_seed)
+        return self.with_structure(self.structure_seed)
 
     def about(self, distribution: LODistribution, model: str, seed: int | None = None) -> Subject:
         """What rows on it are about."""
@@ -165,12 +156,12 @@ class ImperfectionUnit:
 
 def forgiving_denoiser(distribution: LODistribution) -> TabulatedDenoiser:
     """The exact posterior, which answers contradictory tokens too; equal answers are equal to the bit."""
-    return TabulatedDenoiser(PosteriorDenoiser(ForgivingPosterior(EliminatedPosterior(distribution))), grid=_GRID)
+    return TabulatedDenoiser(PosteriorDenoiser(ForgivingPosterior(EliminatedPosterior(distribution))), grid=GRID)
 
 
 def noised(denoiser: TabulatedDenoiser, hardness: Hardness, noise: float, doubt: float, seed: int) -> TabulatedDenoiser:
     """With errors."""
-    return TabulatedDenoiser(NoisedDenoiser(denoiser, hardness, noise=noise, doubt=doubt, seed=seed), grid=_GRID)
+    return TabulatedDenoiser(NoisedDenoiser(denoiser, hardness, noise=noise, doubt=doubt, seed=seed), grid=GRID)
 
 
 def law_rows(

@@ -8,7 +8,7 @@ file in ``weights``.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -17,16 +17,17 @@ import torch
 from analysis.lab.rows import CONTROL, Row, Subject
 from analysis.lab.store import unit_key
 from analysis.measures.forward_loss import FORWARD, masked_forward_nats
-from analysis.measures.kept_network import kept_network, weight_count, weights_digest, weights_path
+from analysis.measures.kept_network import kept_network, weights_digest, weights_path
 from analysis.measures.kept_sequences import Drawn, SequenceStore
-from analysis.measures.learner import TEST, LearnerUnit, masked_objective
-from analysis.measures.rule_sweep import EXPERIMENT_NAME, GENERATE, size_name, sweep_rows
+from analysis.measures.learner import TEST, masked_objective
+from analysis.measures.rule_sweep import EXPERIMENT_NAME, GENERATE, SizedUnit, sweep_rows
 from generators.distribution import LODistribution
 from lo_theory.denoisers.denoiser import Denoiser
 from lo_theory.denoisers.network import MaskedDenoiser
 from lo_theory.denoisers.oracle import PosteriorDenoiser
 from lo_theory.estimate import Estimate, mean_estimate
 from lo_theory.learning.checkpoint import load_checkpoint
+from lo_theory.learning.memory import weight_count
 from lo_theory.posteriors.exact import forgiving_posterior
 from lo_theory.samplers.menu import MARGIN, TOP, VANILLA, SamplingRule, sequence_rules
 
@@ -39,26 +40,17 @@ _TOP_SAMPLES = 100  # top probability is margin on bits: so many sequences show 
 
 
 @dataclass(frozen=True, kw_only=True)
-class LongTable1Unit(LearnerUnit):
+class LongTable1Unit(SizedUnit):
     """A network, or the exact posterior, on NAE-SAT of one size, decoded by the paper's rules.
 
     The setting says how many sequences (``generated``) and how many network calls (``call_divisors``). Top probability,
     which ranks bits as margin does, is decoded a hundred times with one token per call, and compared token by token.
     """
 
-    distribution: str = "NAE-SAT"
-
-    @property
-    def label(self) -> str:
-        """Size, model and seed."""
-        return f"{size_name(self.setting.n_latents, self.setting.n_observations)}, {self.model}, seed {self.seed}"
-
     def measure(self, directory: Path, device: torch.device) -> Iterator[Row]:
         """Per rule and number of calls what ``table1`` has; the forward loss; what the network took."""
         distribution = self.build()
-        about = replace(
-            self.about(distribution), distribution=size_name(self.setting.n_latents, self.setting.n_observations)
-        )
+        about = self.about(distribution)
         denoiser, origin = self._denoiser(distribution, directory, device)
         rng = np.random.default_rng([self.sample_seed(TEST), 1])
         test = distribution.rows(self.sample_seed(TEST), 0, self.setting.test_rows)

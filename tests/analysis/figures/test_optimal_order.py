@@ -25,7 +25,6 @@ from analysis.figures.optimal_order.units import (
     UNCERTAIN,
     VALIDITY,
     VALIDITY_LOST,
-    Instance,
     NetworkUnit,
     OrderSize,
     PairUnit,
@@ -34,6 +33,7 @@ from analysis.figures.optimal_order.units import (
 from analysis.lab.experiment import Run
 from analysis.lab.report import SavedFigure
 from analysis.lab.rows import MDM, Rows
+from analysis.measures.small_distributions import Listed
 from lo_theory.denoisers.noised import NoisedDenoiser, uniform_hardness
 from lo_theory.laws.known_samplers import known, known_vanilla
 from lo_theory.laws.partial_sequences import LawDenoiser
@@ -41,9 +41,9 @@ from lo_theory.laws.sampler_law import law_error, sampler_law, true_law
 from lo_theory.samplers.decoder import margin
 from lo_theory.samplers.menu import ENTROPY, MARGIN, TOP
 
-BINARY = Instance(kind="NAE-SAT", n_latents=3, n_observations=2)
-TERNARY = Instance(kind="hash of three symbols", n_latents=2, n_observations=2)
-PARITY = Instance(kind="parity", n_latents=3, n_observations=2)
+BINARY = Listed(kind="NAE-SAT", n_latents=3, n_observations=2)
+TERNARY = Listed(kind="hash of three symbols", n_latents=2, n_observations=2)
+PARITY = Listed(kind="parity", n_latents=3, n_observations=2)
 TINY = OrderSize(
     instances=(BINARY, TERNARY), distributions=1, paired=(TERNARY,), networks=1, steps=2, layers=1, width=8
 )
@@ -77,7 +77,7 @@ def test_no_order_beats_the_best_and_each_is_best_at_its_own(instance, tmp_path)
 def test_rows_are_the_laws_of_the_samplers(tmp_path):
     unit = PosteriorUnit(instance=TERNARY, seed=2)
     rows = measured(unit, tmp_path).where(model=EVERYWHERE)
-    distribution = unit.instance.distribution(2)
+    distribution = unit.instance.with_structure(2)
     truth = true_law(distribution)
     wrong = NoisedDenoiser(
         LawDenoiser(truth, distribution.length, 3), uniform_hardness, noise=unit.noise, doubt=unit.doubt, seed=2
@@ -107,7 +107,7 @@ def test_shares_of_best_choices_are_shares_and_reach_one_where_any_choice_will_d
 
 
 def test_two_tokens_per_call_cost_nothing_at_best_and_something_in_margins_order(tmp_path):
-    for instance in (TERNARY, Instance(kind="NAE-SAT", n_latents=4, n_observations=3)):
+    for instance in (TERNARY, Listed(kind="NAE-SAT", n_latents=4, n_observations=3)):
         rows = measured(PairUnit(instance=instance, seed=0), tmp_path)
         found = {(row.decoder, row.metric): row.value for row in rows}
         assert abs(found[LEAST_KL, KL]) < 1e-7

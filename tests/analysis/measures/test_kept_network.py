@@ -11,12 +11,13 @@ import torch
 
 from analysis.lab.store import config_to_json
 from analysis.measures import kept_network as kept
-from analysis.measures.kept_network import kept_network, weight_count, weights_digest, weights_path, weights_type
+from analysis.measures.kept_network import kept_network, weights_digest, weights_path, weights_type
 from analysis.measures.learner import LearnerUnit, masked_objective, network_config, train_unit
 from analysis.measures.setting import Setting
 from generators.ground.codec import fingerprint
 from generators.ground.storage import read_json, write_json_atomic
 from lo_theory.learning.checkpoint import load_checkpoint
+from lo_theory.learning.memory import weight_count
 from lo_theory.learning.network import NetworkConfig, Transformer
 
 SIZES = Setting(n_latents=4, n_observations=6, layers=1, width=16, heads=2, steps=4, batch_size=8, optimizer="muon")

@@ -8,6 +8,7 @@ from torch.nn import functional
 
 from lo_theory.learning import attention as module
 from lo_theory.learning.attention import attention
+from lo_theory.learning.products import matmul_precision
 
 SHORT, LONG = 24, 70
 CASES = {"all": {}, "causal": {"causal": True}, "visible": {"visible": True}}
@@ -62,9 +63,5 @@ def uses_kernel(monkeypatch, length, width) -> bool:
     ],
 )
 def test_which_is_taken_depends_on_shape_and_flag_alone(monkeypatch, length, width, precision, kernel):
-    before = torch.get_float32_matmul_precision()
-    torch.set_float32_matmul_precision(precision)
-    try:
+    with matmul_precision(precision):
         assert uses_kernel(monkeypatch, length, width) == kernel
-    finally:
-        torch.set_float32_matmul_precision(before)

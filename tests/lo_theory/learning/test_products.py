@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 
+from lo_theory.denoisers.network import CausalDenoiser, MaskedDenoiser
 from lo_theory.learning import products
+from lo_theory.learning.network import NetworkConfig, Transformer
 from lo_theory.learning.products import fast_products, matrix_rate, products_are_float32, vendor
 
 CPU = torch.device("cpu")
@@ -71,3 +74,26 @@ def test_looking_at_the_products_leaves_the_flag_as_it_was_and_sees_bfloat16(mon
 
 def test_the_matrix_rate_is_that_of_a_plain_product():
     assert 1e6 < matrix_rate(CPU, size=64, seconds=0.01) < 1e15
+
+
+@pytest.mark.parametrize("remembers", [None, False, True], ids=["masked", "causal", "causal that remembers"])
+def test_every_network_that_answers_does_so_under_the_flag(processor, monkeypatch, remembers):
+    processor("AuthenticAMD")
+    seen = []
+
+    def watched(answer):
+        def asked(*arguments, **options):
+            seen.append(torch.get_float32_matmul_precision())
+            return answer(*arguments, **options)
+
+        return asked
+
+    for name in ("forward", "next_logits"):
+        monkeypatch.setattr(Transformer, name, watched(getattr(Transformer, name)))
+    config = NetworkConfig(length=4, vocabulary=2, layers=1, width=8, heads=2, causal=remembers is not None)
+    network = Transformer(config, torch.Generator().manual_seed(0))
+    order = np.arange(4)
+    denoiser = MaskedDenoiser(network) if remembers is None else CausalDenoiser(network, order, remembers=remembers)
+    denoiser(torch.full((2, 4), 2))
+    assert seen == ["medium"]
+    assert torch.get_float32_matmul_precision() == "highest"
