@@ -4,6 +4,8 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 WORKERS ?= logical
+# Dask leaves its environment and its way of pickling errors in the process that starts a cluster: not among the others.
+APART := tests/streams tests/faults/test_cluster.py
 TORCH := $(shell grep '^torch==' constraints.txt)
 
 # One thread per process: small models gain nothing from two, and idle OpenMP threads that spin cost other processes dearly.
@@ -24,11 +26,11 @@ tests: $(INSTALLED)  ## the tests alone
 	$(MAKE) --no-print-directory streams
 	$(MAKE) --no-print-directory rest
 
-streams: $(INSTALLED)  ## the promised streams; their test compiles most kernels, once and not in every process
-	$(BIN)/python -m pytest -p no:randomly tests/streams
+streams: $(INSTALLED)  ## the promised streams, whose test compiles most kernels, once and not in every process; and Dask
+	$(BIN)/python -m pytest -p no:randomly $(APART)
 
 rest: $(INSTALLED)  ## all other tests, side by side on all processors
-	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -p no:randomly --ignore tests/streams
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -p no:randomly $(APART:%=--ignore=%)
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .

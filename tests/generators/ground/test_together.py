@@ -28,8 +28,13 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 
 
 class UnpicklableError(Exception):
+    """Pickled without complaint, and not to be read back: not even where tblib, which Dask brings, pickles errors."""
+
     def __init__(self, number: int, word: str) -> None:
         super().__init__(f"{word} {number}")
+
+    def __reduce__(self) -> tuple[type, tuple[str]]:
+        return type(self), self.args
 
 
 def meet(member: Member, word: str) -> tuple[str, int, list[str]]:
