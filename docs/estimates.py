@@ -1,16 +1,21 @@
-"""What the ``paper`` scales cost, counted from the shapes of their networks; no such training was run."""
+"""What trainings cost: the ``paper`` scales, counted from the shapes of their networks, and recorded laws of growth."""
 
 from __future__ import annotations
 
 import dataclasses
 from functools import cache
 
+from analysis.figures.growth.laws import Law, laws
+from analysis.figures.growth.power_law import PowerLaw, bracket
 from analysis.figures.table1.units import SIZES as TABLE_1
 from analysis.figures.table3.units import SIZES as TABLE_3
+from analysis.lab.rows import MDM
+from analysis.measures.learner import ARM_NATURAL
 from analysis.measures.setting import SCALES, Setting
 from analysis.puzzles.learner import ARM_SOLVER, MASKED, PuzzleLearner
 from analysis.puzzles.scales import SUDOKU_9, PuzzleSize
 from analysis.puzzles.unit import PuzzleUnit
+from docs.numbers import single
 from lo_theory.learning.flops import training_flops
 from lo_theory.learning.network import NetworkConfig
 
@@ -48,4 +53,25 @@ def _time(seconds: float) -> str:
     return f"{seconds / 60:.0f} minutes" if seconds < 5400 else f"{seconds / 3600:.1f} hours"
 
 
-FUNCTIONS = (estimates,)
+def growth_table(run: str) -> list[tuple[str, str, str, str, str]]:
+    """Distribution, goal, exponents of N of both learners, and operations of the masked one at the largest size."""
+    found = {(law.distribution, law.goal.words, law.model): law for law in laws(single(run, "growth"))}
+    lines = list[tuple[str, str, str, str, str]]()
+    for name, goal in dict.fromkeys((name, goal) for name, goal, _ in found):
+        masked, other = (found[name, goal, model] for model in (MDM, ARM_NATURAL.name))
+        lines.append((name, goal, _exponent(masked.operations_law), _exponent(other.operations_law), _target(masked)))
+    return lines
+
+
+def _exponent(law: PowerLaw | None) -> str:
+    return "no fit" if law is None else f"{law.exponent:.1f}{bracket(law.exponent_interval(), '.1f')}"
+
+
+def _target(law: Law) -> str:
+    if law.target is None:
+        return "-"
+    cost, *ends = law.target
+    return f"{cost:.0e}{bracket((ends[0], ends[1]), '.0e')}"
+
+
+FUNCTIONS = (estimates, growth_table)

@@ -39,6 +39,7 @@ class Source:
 _OWN: dict[tuple[str, ScaleName], tuple[str, ...]] = {
     ("bayes", "smoke"): ("bayes",),
     ("gap", "smoke"): ("gap",),
+    ("growth", "smoke"): ("growth",),
     ("hardness", "smoke"): ("task_error", "likelihood_gap", "order_accuracy"),
     ("inversion", "smoke"): ("inversion",),
     ("leak", "smoke"): ("leak",),
