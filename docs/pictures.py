@@ -63,6 +63,7 @@ PICTURES: dict[str, Source] = {
     "reasoners": Source("reasoners", "smoke", "reasoner_orders"),
     "reasoner_noise": Source("reasoners", "smoke", "reasoner_noise"),
     "reasoning_order": Source("table5", "smoke", "table5_reasoning_order_hard"),
+    "table2_long": Source("table2", "long", "table2"),
     "table2_small": Source("table2", "small", "table2"),
     "table3_small": Source("table3", "small", "table3"),
 }

@@ -48,6 +48,7 @@ from lo_theory.samplers.menu import (
 )
 
 _RULES = {MARGIN: (GREEN, "D"), TOP: (ORANGE, "s"), VANILLA: (VERMILION, "o"), OWN_ORDER: (BLUE, "<")}
+_LINE = 55  # characters that fit above one of two panels
 _SHIFT = {MARGIN: 0.2, VANILLA: -0.2}  # of lines that would hide each other
 _MORE = {
     ENTROPY: (SKY, "h"),
@@ -84,8 +85,9 @@ def draw_puzzle_table(
     single = rows.where(swept=ONE_AT_A_TIME)
     suite = rows.where(model=model, distribution=names[0])
     suite = suite if any(row.swept not in ONE_AT_A_TIME for row in suite) else Rows()
+    messages = {name: _message(single.where(distribution=name), model) for name in names}
     with paper_style("puzzles"):
-        height = 1.5 + 0.36 * len(models)
+        height = 1.5 + 0.36 * len(models) + 0.2 * max(message.count("\n") for message in messages.values())
         figure = Figure(figsize=(WIDTH, height + (3.6 if suite else 0.0)), layout="constrained")
         grid = figure.add_gridspec(
             2 if suite else 1, len(names), height_ratios=[height - 0.6, *([3.2] if suite else [])]
@@ -94,7 +96,7 @@ def draw_puzzle_table(
             axes, shown = figure.add_subplot(grid[0, number]), single.where(distribution=name)
             _learners(axes, shown, models, numbers[name])
             axes.set_yticks(range(len(models)), models if number == 0 else [""] * len(models))
-            headline(axes, name, _message(shown, model))
+            headline(axes, name, messages[name])
         if suite:
             axes = figure.add_subplot(grid[1, :])
             _suite(axes, suite)
@@ -128,6 +130,8 @@ def _learners(axes: Axes, rows: Rows, models: Sequence[str], paper: Sequence[tup
         axes.axhspan(place - 0.5, place + 0.5, color=PALE, alpha=0.3, linewidth=0, zorder=0)
     for rule, (colour, marker) in _RULES.items():
         points = rows.where(decoder=rule)
+        if not points:  # a marker that is clipped by nothing has a place in the layout even if it is nowhere
+            continue
         axes.errorbar(
             [row.value for row in points], [models.index(row.model) + _SHIFT.get(rule, 0.0) for row in points],
             xerr=bars(points, most=1.0), color=colour, marker=marker, markersize=5.5, capsize=2, elinewidth=1.2,
@@ -184,7 +188,8 @@ def _message(rows: Rows, model: str) -> str:
     said = {MARGIN: MARGIN, TOP: "top prob.", VANILLA: VANILLA}
     found = {short: row for rule, short in said.items() if (row := rows.get(model=model, decoder=rule))}
     told = ", ".join(f"{short} {100 * row.value:.1f}%" for short, row in found.items())
-    return f"{model}: {told}" if told else ""
+    between = "\n" if len(model) + len(told) > _LINE else " "
+    return f"{model}:{between}{told}" if told else ""
 
 
 def _suite_message(rows: Rows) -> str:

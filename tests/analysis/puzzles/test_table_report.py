@@ -55,6 +55,16 @@ def told_the_grid(rows: Rows) -> Rows:
     return Rows(replace(row, model=f"{row.model}, grid embeddings") for row in rows)
 
 
+def test_a_table_of_one_learner_uses_its_width():
+    both = Rows([*table(), *table(HARD)])
+    figure = draw_puzzle_table(told_the_grid(both.where(model=MDM)))
+    figure.draw_without_rendering()  # a layout that fails warns, and warnings are errors
+    first, second = (axes.get_window_extent() for axes in figure.axes)
+    assert min(first.width, second.width) > 0.3 * figure.bbox.width
+    message = next(text for text in figure.axes[0].texts if "margin" in text.get_text())
+    assert message.get_window_extent().x1 < second.x0
+
+
 def suite() -> list[Row]:
     rules = [*board_rules(5), *board_rules(13), *trusting_rules(token=argmax_token)]
     return [row(MDM, r.name, 0.7, swept=r.swept, at=r.at, calls=r.at if r.swept == IN_CALLS else 4.0) for r in rules]
@@ -142,7 +152,7 @@ class TestFigure:
     def test_learners_that_are_told_the_grid_have_them_too(self):
         (axes,) = draw_puzzle_table(told_the_grid(table()), {NAME: TABLE_2}).axes
         assert crosses(axes) == {number.solved for number in TABLE_2}
-        assert "mdm, grid embeddings: margin 99.5%" in texts(axes.figure)
+        assert "mdm, grid embeddings:\nmargin 99.5%" in texts(axes.figure)
 
     def test_a_large_model_has_its_own_line(self):
         large = replace(ARM_SOLVER, large=True).name
