@@ -20,7 +20,7 @@ _HERE = Path(__file__)
 _FLOOR = _HERE.parents[1]
 
 
-def kernels_of(folder: Path, sources: Sequence[Path]) -> Callable[[Callable[..., Any]], Any]:
+def kernels_of(folder: Path, sources: Sequence[Path], *, allocates: bool = True) -> Callable[[Callable[..., Any]], Any]:
     """The decorator of kernels that may call each other: compiled at the first call, kept as machine code.
 
     Numba looks only at the file of a function to decide whether its cached code is stale, but the code of callees and
@@ -34,7 +34,9 @@ def kernels_of(folder: Path, sources: Sequence[Path]) -> Callable[[Callable[...,
     Args:
         folder: beside the sources; ``NUMBA_CACHE_DIR`` takes its place where it is set.
         sources: every file whose text a kernel may depend on; its own need not be among them.
+        allocates: False for kernels that make no array: they count no references, which costs more than small loops.
     """
+    options: dict[str, Any] = {"nogil": True, "error_model": "numpy", "_nrt": allocates}
     named = {path.resolve() for path in sources}
 
     @cache
@@ -45,7 +47,7 @@ def kernels_of(folder: Path, sources: Sequence[Path]) -> Callable[[Callable[...,
 
     def kernel(function: Callable[..., Any]) -> Any:
         plain = inspect.unwrap(function)
-        compiled = numba.njit(nogil=True, error_model="numpy")(plain)
+        compiled = numba.njit(**options)(plain)
         own = Path(plain.__code__.co_filename).resolve()
         if own not in named and not os.access(own, os.R_OK):
             return compiled  # typed into an interpreter, or not to be read: nothing tells one text from the next

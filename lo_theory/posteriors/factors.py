@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float64, Int32, Int64, Integer
+from jaxtyping import Float64, Int32, Int64, Integer, UInt64
 
 from generators.distribution import LODistribution
 from generators.ground.integers import integers
@@ -14,6 +14,10 @@ from generators.observations.predicate import Predicate
 
 LARGEST_SCOPE = 2**16
 """Entries of a local truth table that elimination can hold."""
+GENERAL, BITS, COUNTED = 0, 1, 2
+"""Kinds: any; bits, scopes of at most six and few values, so that a word holds the settings of a scope; the same
+without noise under a uniform prior, so that all completions weigh the same."""
+_WORD, _FEW_VALUES = 6, 64
 
 
 class Factors(NamedTuple):
@@ -37,6 +41,8 @@ class Factors(NamedTuple):
     touch: Int64[np.ndarray, "K"]  # observations that read latent i: touch[touch_start[i] : touch_start[i + 1]]
     latent_position: Int64[np.ndarray, "N"]
     observation_position: Int64[np.ndarray, "P"]
+    kind: int
+    allowed: UInt64[np.ndarray, "Q V"]  # bit i is set where entry i of the table can yield the value; none if GENERAL
 
 
 def is_local(distribution: LODistribution) -> bool:
@@ -70,6 +76,7 @@ def local_factors(distribution: LODistribution) -> Factors:
     with np.errstate(divide="ignore"):
         log_prior = np.log(distribution.prior)
         log_kept, log_replaced = np.log1p(-noise), np.log(noise / np.maximum(alphabet - 1, 1))
+    kind = _kind(distribution, int(arity.max(initial=0)))
     return Factors(
         log_prior=log_prior,
         scope_start=_starts(arity),
@@ -84,7 +91,29 @@ def local_factors(distribution: LODistribution) -> Factors:
         touch=readers[by_latent].astype(np.int64),
         latent_position=distribution.latent_positions.astype(np.int64),
         observation_position=distribution.observation_positions.astype(np.int64),
+        kind=kind,
+        allowed=_allowed(tables if kind else [], noise, alphabet, distribution.vocabulary),
     )
+
+
+def _kind(distribution: LODistribution, widest: int) -> int:
+    if distribution.alphabet != 2 or widest > _WORD or distribution.vocabulary > _FEW_VALUES:
+        return GENERAL
+    plain = distribution.prior[0] == distribution.prior[1] and all(f.noise == 0.0 for f in distribution.functions)
+    return COUNTED if plain else BITS
+
+
+def _allowed(
+    tables: list[np.ndarray], noise: Float64[np.ndarray, "P"], alphabet: Int64[np.ndarray, "P"], vocabulary: int
+) -> UInt64[np.ndarray, "Q V"]:
+    """For every observation and value the entries of its table that do not rule the value out, as bits of a word."""
+    found = np.zeros((len(tables), vocabulary), dtype=np.uint64)
+    for line, table, flips, size in zip(found, tables, noise, alphabet, strict=False):
+        bits = np.uint64(1) << np.arange(table.size, dtype=np.uint64)
+        for y in range(size):
+            same = table.ravel() == y
+            line[y] = bits[(same & (flips < 1.0)) | (~same & (flips > 0.0))].sum(dtype=np.uint64)
+    return found
 
 
 def observation_tables(function: ObservationFunction) -> list[np.ndarray]:

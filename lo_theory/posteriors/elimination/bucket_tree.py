@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float64, Int64
 
-from lo_theory.compiled import kernel
+from lo_theory.compiled import kernel, lean_kernel
 from lo_theory.posteriors.elimination.order import Forest
 from lo_theory.posteriors.elimination.remainder import Remainder
 from lo_theory.posteriors.elimination.tables import add_table
@@ -41,7 +41,7 @@ def new_buckets(n: int, n_observations: int) -> Buckets:
     return Buckets(i, factors, i.copy(), i.copy(), i.copy(), i.copy(), i.copy(), i.copy(), np.zeros(n, np.int64))
 
 
-@kernel
+@lean_kernel
 def eliminate(
     remainder: Remainder,
     roots: int,
@@ -87,7 +87,7 @@ def eliminate(
     return constant
 
 
-@kernel
+@lean_kernel
 def _fill_buckets(remainder: Remainder, forest: Forest, buckets: Buckets, roots: int, count_factors: int) -> None:
     """Every factor goes to the first of its roots to be eliminated, every message to the parent."""
     for v in range(roots):
@@ -105,7 +105,7 @@ def _fill_buckets(remainder: Remainder, forest: Forest, buckets: Buckets, roots:
             buckets.next_child[v], buckets.first_child[u] = buckets.first_child[u], v
 
 
-@kernel
+@lean_kernel
 def _align(
     table_axes: Int64[np.ndarray, "k"],
     count: int,
@@ -126,7 +126,7 @@ def _align(
         stride_of[table_axes[a]] = 0
 
 
-@kernel
+@lean_kernel
 def _normalise(table: Float64[np.ndarray, "n"], size: int, message: Float64[np.ndarray, "s"]) -> None:
     """Log weights to conditional probabilities of the last axis, in place; the log sums go to ``message``."""
     for at in range(len(message)):

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float64, Int64
 
-from lo_theory.compiled import kernel
+from lo_theory.compiled import kernel, lean_kernel
 from lo_theory.posteriors.elimination.order import Forest
 from lo_theory.posteriors.elimination.tables import contract, grown
 
@@ -27,6 +27,7 @@ class Query(NamedTuple):
     asked: Bool[np.ndarray, "R"]  # all False between calls
     seen: Bool[np.ndarray, "R"]  # all False between calls
     open: Int64[np.ndarray, "R"]  # the pending roots
+    one: Float64[np.ndarray, "1"]  # the table without axes
 
 
 @kernel
@@ -36,8 +37,9 @@ def new_query(n: int) -> Query:
     b = np.zeros(n + 1, np.bool_)
     zero = np.zeros(n + 1, np.int64)
     return Query(
-        i, i.copy(), i.copy(), i.copy(), i.copy(), i.copy(), zero, zero.copy(), b, b.copy(), b.copy(), i.copy()
-    )
+        i, i.copy(), i.copy(), i.copy(), i.copy(), i.copy(), zero, zero.copy(), b, b.copy(), b.copy(), i.copy(),
+        np.ones(1),
+    )  # fmt: skip
 
 
 @kernel
@@ -75,7 +77,7 @@ def calibrate(
     return buffer, other
 
 
-@kernel
+@lean_kernel
 def _separator(
     forest: Forest, v: int, joints: Float64[np.ndarray, "n"], out: Float64[np.ndarray, "s"], query: Query
 ) -> None:
@@ -96,9 +98,8 @@ def _separator(
             query.shape[axes], query.left[axes], query.right[axes] = forest.size[w], query.left_of[w], 0
             query.left_of[w] = 0
             axes += 1
-    one = np.ones(1)
     table = joints[forest.table_start[u] :]
-    contract(out, table, query.left, one, query.right, query.shape, forest.width[v], axes, query.digits)
+    contract(out, table, query.left, query.one, query.right, query.shape, forest.width[v], axes, query.digits)
 
 
 @kernel
@@ -149,7 +150,7 @@ def joint(
     return too_large, (table, spare)
 
 
-@kernel
+@lean_kernel
 def _closes(forest: Forest, v: int, open_count: int, query: Query) -> bool:
     """Do all pending roots of the component lie in the cluster of v?"""
     inside = 0
@@ -161,7 +162,7 @@ def _closes(forest: Forest, v: int, open_count: int, query: Query) -> bool:
     return inside == total
 
 
-@kernel
+@lean_kernel
 def _arrange(forest: Forest, v: int, closes: bool, axes: int, query: Query) -> tuple[int, int, float]:
     """Axes of (table so far) x (factor of v), those to stay first: how many stay, how many in all, entries to stay."""
     stride = 1
@@ -193,7 +194,7 @@ def _arrange(forest: Forest, v: int, closes: bool, axes: int, query: Query) -> t
     return kept, union, float(entries)
 
 
-@kernel
+@lean_kernel
 def _next_open(forest: Forest, v: int, closes: bool, open_count: int, query: Query) -> int:
     """The pending roots after the factor of v has come; returns their number."""
     left = 0
@@ -214,7 +215,7 @@ def _next_open(forest: Forest, v: int, closes: bool, open_count: int, query: Que
     return left
 
 
-@kernel
+@lean_kernel
 def draw(
     forest: Forest,
     roots: int,
@@ -234,7 +235,7 @@ def draw(
         choice[v] = pick(conditionals[start : start + forest.size[v]], uniform[latent[v]])
 
 
-@kernel
+@lean_kernel
 def pick(probabilities: Float64[np.ndarray, "n"], uniform: float) -> int:
     """Value at quantile ``uniform``, never one of probability zero."""
     reached, last = 0.0, 0

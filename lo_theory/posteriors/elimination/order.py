@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Int64
 
-from lo_theory.compiled import kernel
+from lo_theory.compiled import kernel, lean_kernel
 from lo_theory.posteriors.elimination.remainder import Remainder
 
 
@@ -51,7 +51,7 @@ def new_graph(n: int) -> Graph:
     return Graph(np.empty((n, n), np.bool_), np.empty((n, n), np.int64), np.empty(n, np.int64), np.empty(n, np.int64))
 
 
-@kernel
+@lean_kernel
 def plan(
     remainder: Remainder, roots: int, count_factors: int, graph: Graph, forest: Forest, max_width: int
 ) -> tuple[int, float]:
@@ -66,7 +66,8 @@ def plan(
     for step in range(roots):
         v = _next_root(graph, forest.rank, roots)
         cluster, width = forest.cluster[v], graph.degree[v]
-        cluster[:width] = graph.neighbours[v, :width]
+        for a in range(width):
+            cluster[a] = graph.neighbours[v, a]
         cluster[width] = v
         forest.sequence[step], forest.rank[v], forest.width[v] = v, step, width
         table = float(forest.size[v])
@@ -85,7 +86,7 @@ def plan(
     return int(widest), float(entries)
 
 
-@kernel
+@lean_kernel
 def _connect(remainder: Remainder, graph: Graph, roots: int, count_factors: int) -> None:
     graph.adjacent[:roots, :roots] = False
     graph.degree[:roots], graph.fill[:roots] = 0, -1
@@ -95,7 +96,7 @@ def _connect(remainder: Remainder, graph: Graph, roots: int, count_factors: int)
                 _join(graph, remainder.factor_axes[f, a], remainder.factor_axes[f, b])
 
 
-@kernel
+@lean_kernel
 def _join(graph: Graph, u: int, v: int) -> bool:
     if graph.adjacent[u, v]:
         return False
@@ -107,7 +108,7 @@ def _join(graph: Graph, u: int, v: int) -> bool:
     return True
 
 
-@kernel
+@lean_kernel
 def _next_root(graph: Graph, rank: Int64[np.ndarray, "N"], roots: int) -> int:
     """Least fill, then least degree, then lowest number."""
     best = -1
@@ -126,7 +127,7 @@ def _next_root(graph: Graph, rank: Int64[np.ndarray, "N"], roots: int) -> int:
     return best
 
 
-@kernel
+@lean_kernel
 def _eliminate(graph: Graph, v: int) -> None:
     """Join the neighbours of v to each other and take v away."""
     degree = graph.degree[v]
@@ -146,7 +147,7 @@ def _eliminate(graph: Graph, v: int) -> None:
                     graph.fill[graph.neighbours[u, at]] = -1
 
 
-@kernel
+@lean_kernel
 def _sort_by_rank(vertices: Int64[np.ndarray, "R"], count: int, rank: Int64[np.ndarray, "R"]) -> None:
     for i in range(1, count):
         v, at = vertices[i], i

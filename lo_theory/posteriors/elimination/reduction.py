@@ -9,12 +9,12 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Int64
 
-from lo_theory.compiled import kernel
+from lo_theory.compiled import lean_kernel
 from lo_theory.posteriors.elimination.ties import Scope, Ties, advance, first, look, settled_index, weight
 from lo_theory.posteriors.factors import Factors
 
 
-@kernel
+@lean_kernel
 def settle(factors: Factors, tokens: Int64[np.ndarray, "L"], mask_id: int, ties: Ties, scope: Scope) -> bool:
     """Arc consistency and merging to a fixed point; False when a root is left without a possible value."""
     waiting, head = _begin(factors, tokens, mask_id, ties), 0
@@ -45,7 +45,7 @@ def settle(factors: Factors, tokens: Int64[np.ndarray, "L"], mask_id: int, ties:
     return True
 
 
-@kernel
+@lean_kernel
 def _begin(factors: Factors, tokens: Int64[np.ndarray, "L"], mask_id: int, ties: Ties) -> int:
     """Every latent its own root, every hard visible factor in the queue: their number, -1 if a latent is impossible."""
     for latent in range(len(ties.root)):
@@ -72,7 +72,7 @@ def _begin(factors: Factors, tokens: Int64[np.ndarray, "L"], mask_id: int, ties:
     return waiting
 
 
-@kernel
+@lean_kernel
 def _supports(factors: Factors, observation: int, token: int, base: int, count: int, scope: Scope) -> bool:
     """Which values of which roots some possible setting uses, and which pairs of roots determine each other."""
     missing, open_pairs, possible = 0, count * (count - 1) // 2, False
@@ -99,7 +99,7 @@ def _supports(factors: Factors, observation: int, token: int, base: int, count: 
     return possible
 
 
-@kernel
+@lean_kernel
 def _agree(scope: Scope, a: int, b: int, i: int, j: int) -> bool:
     """Note that i and j occur together; False if i or j has occurred with another value."""
     if scope.partner[a, b, i] == -1:
@@ -109,7 +109,7 @@ def _agree(scope: Scope, a: int, b: int, i: int, j: int) -> bool:
     return scope.partner[a, b, i] == j and scope.partner[b, a, j] == i
 
 
-@kernel
+@lean_kernel
 def _restrict(ties: Ties, scope: Scope, axis: int) -> bool:
     """Take the unsupported values from a root; True if there were any."""
     root, before = scope.roots[axis], ties.size[scope.roots[axis]]
@@ -129,7 +129,7 @@ def _restrict(ties: Ties, scope: Scope, axis: int) -> bool:
     return bool(ties.size[root] < before)
 
 
-@kernel
+@lean_kernel
 def _merge(ties: Ties, scope: Scope, count: int) -> int:
     """Tie the first two free roots that determine each other; the root that is kept, or -1."""
     for a in range(count):
@@ -137,7 +137,7 @@ def _merge(ties: Ties, scope: Scope, count: int) -> int:
             kept, gone = scope.roots[a], scope.roots[b]
             if not scope.linked[a, b] or ties.size[kept] < 2:
                 continue
-            images = np.empty(ties.value.shape[1], np.int64)
+            images = scope.images
             member = gone
             while True:
                 for x in range(len(images)):
@@ -155,7 +155,7 @@ def _merge(ties: Ties, scope: Scope, count: int) -> int:
     return -1
 
 
-@kernel
+@lean_kernel
 def _wake(
     factors: Factors, tokens: Int64[np.ndarray, "L"], mask_id: int, ties: Ties, root: int, head: int, waiting: int
 ) -> int:

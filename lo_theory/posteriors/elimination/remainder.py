@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float64, Int64
 
-from lo_theory.compiled import kernel
+from lo_theory.compiled import kernel, lean_kernel
 from lo_theory.posteriors.elimination.tables import grown
 from lo_theory.posteriors.elimination.ties import Scope, Ties, advance, first, look, settled_index, weight
 from lo_theory.posteriors.factors import Factors
@@ -91,7 +91,7 @@ def collect(
     return roots, count_factors, constant, pool
 
 
-@kernel
+@lean_kernel
 def _number_roots(factors: Factors, ties: Ties, remainder: Remainder) -> tuple[int, float]:
     roots, constant = 0, 0.0
     remainder.number[:] = -1
@@ -117,7 +117,7 @@ def _number_roots(factors: Factors, ties: Ties, remainder: Remainder) -> tuple[i
     return roots, float(constant)
 
 
-@kernel
+@lean_kernel
 def _drop_idle(table: Float64[np.ndarray, "n"], scope: Scope, count: int, axes: Int64[np.ndarray, "k"]) -> int:
     """Leave out the axes on which a table does not depend, in place; the others, counted, go to ``axes``."""
     arity = 0

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import numpy as np
-from jaxtyping import Float64, Int64
+from jaxtyping import Float64, Int32, Int64, UInt64
 
-from lo_theory.compiled import kernel
+from lo_theory.compiled import kernel, lean_kernel
+from lo_theory.posteriors.elimination.bits import settle_bits
 from lo_theory.posteriors.elimination.bucket_tree import eliminate, new_buckets
+from lo_theory.posteriors.elimination.counted_answers import new_view, write_counted
 from lo_theory.posteriors.elimination.joint_queries import Query, calibrate, draw, joint, new_query, pick
 from lo_theory.posteriors.elimination.order import Forest, new_forest, new_graph, plan
+from lo_theory.posteriors.elimination.pieces import FEW, Pieces, count_settings, large_pieces, new_pieces, split, strike
 from lo_theory.posteriors.elimination.reduction import settle
-from lo_theory.posteriors.elimination.remainder import collect, new_remainder
+from lo_theory.posteriors.elimination.remainder import Remainder, collect, new_remainder
 from lo_theory.posteriors.elimination.tables import grown
 from lo_theory.posteriors.elimination.ties import Scope, Ties, advance, first, look, new_scope, new_ties, settled_index
-from lo_theory.posteriors.factors import Factors
+from lo_theory.posteriors.factors import COUNTED, Factors
 
 DONE, IMPOSSIBLE, TOO_WIDE, TOO_LARGE = 0, 1, 2, 3
+_ROOMY = 2**24
+"""Entries that must be allowed where pieces are counted; a smaller limit is meant for elimination."""
 
 
 @kernel
@@ -30,35 +35,35 @@ def solve(
     marginals: Float64[np.ndarray, "B L V"],
     samples: Int64[np.ndarray, "B L"],
 ) -> tuple[int, int, int, float]:
-    """Fill the outputs that have rows: an output with B = 0 is not wanted. ``marginals`` must hold zeros.
+    """Fill the outputs that have rows: an output with B = 0 is not wanted. ``marginals`` are logs.
 
     Returns (status, row, width, entries): DONE, or why and at which row it stopped.
     """
     n, m, n_observations = len(factors.latent_position), len(factors.log_prior), len(factors.alphabet)
-    arity = 1
-    for j in range(n_observations):
-        arity = max(arity, factors.scope_start[j + 1] - factors.scope_start[j])
-    ties, scope, remainder = (
-        new_ties(n, m, n_observations),
-        new_scope(arity, m),
-        new_remainder(n, m, n_observations, arity),
-    )
-    graph, forest, buckets, query = new_graph(0), new_forest(0), new_buckets(n, n_observations), new_query(n)
+    arity = widest_scope(factors)
+    ties, scope, choice = new_ties(n, m, n_observations), new_scope(arity, m), np.empty(n, np.int64)
+    remainder, pieces = new_remainder(n, m, n_observations, arity), new_pieces(n, n_observations)
+    buckets, query, graph, forest = new_buckets(n, n_observations), new_query(n), new_graph(0), new_forest(0)
     factor_pool, conditionals, messages, joints = np.empty(64), np.empty(64), np.empty(64), np.empty(64)
-    buffers, choice = (np.empty(64), np.empty(64)), np.empty(n, np.int64)
-    root_marginals = np.empty((n, m))
+    buffers, sets, counts = (np.empty(64), np.empty(64)), np.empty(64, np.uint64), np.empty(4096, np.int32)
+    chance, root_marginals, view = np.empty((n, m)), np.empty((n, m)), new_view(marginals.shape[2], n_observations)
+    counted = factors.kind == COUNTED and len(samples) == 0 and max_width >= FEW - 1 and max_entries >= _ROOMY
+    width, entries = 0, 0.0
     for row in range(len(tokens)):
         line = tokens[row]
-        if not settle(factors, line, mask_id, ties, scope):
+        if not reduce(factors, line, mask_id, ties, scope, pieces):
             return IMPOSSIBLE, row, 0, 0.0
-        roots, count, constant, factor_pool = collect(factors, line, mask_id, ties, scope, remainder, factor_pool)
-        if roots > len(forest.size):
-            graph, forest = new_graph(min(n, 2 * roots)), new_forest(min(n, 2 * roots))
-        width, entries = plan(remainder, roots, count, graph, forest, max_width)
-        if width > max_width or 3 * entries > max_entries:
-            return TOO_WIDE, row, width, 3 * entries
-        conditionals, messages = grown(conditionals, int(entries)), grown(messages, int(entries))
-        constant += eliminate(remainder, roots, count, factor_pool, forest, buckets, conditionals, messages)
+        roots, count, constant, factor_pool, sets, counts = _remaining(
+            factors, line, mask_id, counted, ties, scope, pieces, remainder, chance, factor_pool, sets, counts
+        )
+        if roots:
+            if roots > len(forest.size):
+                graph, forest = new_graph(min(n, 2 * roots)), new_forest(min(n, 2 * roots))
+            width, entries = plan(remainder, roots, count, graph, forest, max_width)
+            if width > max_width or 3 * entries > max_entries:
+                return TOO_WIDE, row, width, 3 * entries
+            conditionals, messages = grown(conditionals, int(entries)), grown(messages, int(entries))
+            constant += eliminate(remainder, roots, count, factor_pool, forest, buckets, conditionals, messages)
         if constant == -np.inf:
             return IMPOSSIBLE, row, 0, 0.0
         if len(log_evidence):
@@ -66,18 +71,74 @@ def solve(
         if len(samples):
             draw(forest, roots, conditionals, remainder.latent, uniform[row], choice)
             _write_sample(factors, line, mask_id, ties, remainder.number, uniform[row], choice, samples[row])
-        if len(marginals):
-            joints = grown(joints, int(entries))
-            buffers = calibrate(forest, roots, conditionals, joints, root_marginals, buffers, query)
-            _write_latents(factors, ties, remainder.number, root_marginals, marginals[row])
+        if len(marginals) == 0:
+            continue
+        joints = grown(joints, int(entries))
+        buffers = calibrate(forest, roots, conditionals, joints, root_marginals, buffers, query)
+        if counted:
+            too_large, buffers = write_counted(
+                factors, line, mask_id, ties, pieces, chance, counts, view, remainder, roots, root_marginals, forest,
+                conditionals, joints, buffers, query, max_entries, marginals[row],
+            )  # fmt: skip
+        else:
             too_large, buffers = _write_observations(
                 factors, line, mask_id, ties, scope, remainder.number, forest,
                 conditionals, joints, root_marginals, buffers, query, max_entries, marginals[row],
             )  # fmt: skip
-            if too_large:
-                return TOO_LARGE, row, width, too_large
-            _finish(line, mask_id, marginals[row])
+        if too_large:
+            return TOO_LARGE, row, width, too_large
     return DONE, 0, 0, 0.0
+
+
+@lean_kernel
+def widest_scope(factors: Factors) -> int:
+    """Latents of the widest scope, at least one."""
+    arity = 1
+    for j in range(len(factors.alphabet)):
+        arity = max(arity, factors.scope_start[j + 1] - factors.scope_start[j])
+    return arity
+
+
+@kernel
+def _remaining(
+    factors: Factors,
+    tokens: Int64[np.ndarray, "L"],
+    mask_id: int,
+    counted: bool,
+    ties: Ties,
+    scope: Scope,
+    pieces: Pieces,
+    remainder: Remainder,
+    chance: Float64[np.ndarray, "N m"],
+    pool: Float64[np.ndarray, "n"],
+    sets: UInt64[np.ndarray, "w"],
+    counts: Int32[np.ndarray, "c"],
+) -> tuple[int, int, float, Float64[np.ndarray, "n"], UInt64[np.ndarray, "w"], Int32[np.ndarray, "c"]]:
+    """What is to be eliminated, into ``remainder``, after the small pieces have been counted where that is right.
+
+    Returns (roots, factors, log of the constant, pool of factor tables, pools of sets and of counts).
+    """
+    if not counted:
+        roots, factors_left, constant, pool = collect(factors, tokens, mask_id, ties, scope, remainder, pool)
+        return roots, factors_left, constant, pool, sets, counts
+    found, telling, needed = split(factors, tokens, mask_id, ties, pieces)
+    if needed > len(sets):
+        sets, counts = np.empty(2 * needed, np.uint64), np.empty(128 * needed, np.int32)
+    pool = grown(pool, telling << 6)
+    roots, factors_left = large_pieces(factors, ties, pieces, telling, remainder, pool)
+    strike(factors, ties, pieces, telling, found, sets)
+    constant = len(ties.root) * factors.log_prior[0] + count_settings(pieces, found, sets, counts, chance)
+    return roots, factors_left, constant, pool, sets, counts
+
+
+@lean_kernel
+def reduce(
+    factors: Factors, tokens: Int64[np.ndarray, "L"], mask_id: int, ties: Ties, scope: Scope, pieces: Pieces
+) -> bool:
+    """Settle what the visible tokens settle, by words where they serve; False when they contradict each other."""
+    if factors.kind:
+        return settle_bits(factors, tokens, mask_id, ties, pieces.axes)
+    return settle(factors, tokens, mask_id, ties, scope)
 
 
 @kernel
@@ -97,7 +158,9 @@ def _write_observations(
     max_entries: int,
     out: Float64[np.ndarray, "L V"],
 ) -> tuple[float, tuple[Float64[np.ndarray, "s"], Float64[np.ndarray, "s"]]]:
-    """Marginals of the masked observations; returns (entries of a joint beyond the limit or 0, the buffers)."""
+    """Log marginals of all tokens; returns (entries of a joint beyond the limit or 0, the buffers)."""
+    out[:] = 0.0
+    _write_latents(factors, ties, number, root_marginals, out)
     asked = np.empty(len(scope.roots), np.int64)
     for j in range(len(factors.alphabet)):
         if tokens[factors.observation_position[j]] != mask_id:
@@ -114,14 +177,54 @@ def _write_observations(
             for i in range(scope.sizes[0]):
                 _receive(factors, j, base + scope.offsets[0, i], root_marginals[asked[0], i], line)
             continue
-        too_large, buffers = joint(forest, asked, count, conditionals, joints, buffers, query, max_entries)
-        if too_large:
-            return too_large, buffers
+        if _apart(forest.tree, asked, count):
+            entries = 1
+            for a in range(count):
+                entries *= scope.sizes[a]
+            if entries > max_entries:
+                return float(entries), buffers
+            buffers = (grown(buffers[0], entries), buffers[1])
+            _product(forest.size, asked, count, root_marginals, query.axes, buffers[0])
+        else:
+            too_large, buffers = joint(forest, asked, count, conditionals, joints, buffers, query, max_entries)
+            if too_large:
+                return too_large, buffers
         _spread(factors, j, base, count, scope, number, query.axes, buffers[0], line)
+    _finish(tokens, mask_id, out)
     return 0.0, buffers
 
 
-@kernel
+@lean_kernel
+def _apart(tree: Int64[np.ndarray, "N"], roots: Int64[np.ndarray, "d"], count: int) -> bool:
+    """Do the roots lie in different components?"""
+    for a in range(count):
+        for b in range(a):
+            if tree[roots[a]] == tree[roots[b]]:
+                return False
+    return True
+
+
+@lean_kernel
+def _product(
+    size: Int64[np.ndarray, "N"],
+    roots: Int64[np.ndarray, "d"],
+    count: int,
+    root_marginals: Float64[np.ndarray, "R m"],
+    axes: Int64[np.ndarray, "R"],
+    out: Float64[np.ndarray, "s"],
+) -> None:
+    """Joint of roots of different components: the product of their marginals, C-ordered over ``axes``."""
+    out[0], entries = 1.0, 1
+    for a in range(count):
+        axes[a] = roots[a]
+        for at in range(entries - 1, -1, -1):
+            p, n = out[at], size[roots[a]]
+            for i in range(n):
+                out[at * n + i] = p * root_marginals[roots[a], i]
+        entries *= size[roots[a]]
+
+
+@lean_kernel
 def _write_latents(
     factors: Factors,
     ties: Ties,
@@ -139,7 +242,7 @@ def _write_latents(
                 i += 1
 
 
-@kernel
+@lean_kernel
 def _spread(
     factors: Factors,
     observation: int,
@@ -169,7 +272,7 @@ def _spread(
         index = advance(scope, count, index)
 
 
-@kernel
+@lean_kernel
 def _receive(factors: Factors, observation: int, index: int, p: float, out: Float64[np.ndarray, "V"]) -> None:
     """Add ``p Q(. | z)`` for the value z sent by the setting at ``index`` of the observation's table."""
     if p == 0.0:
@@ -183,19 +286,19 @@ def _receive(factors: Factors, observation: int, index: int, p: float, out: Floa
         out[y] += p * np.exp(log_q)
 
 
-@kernel
+@lean_kernel
 def _finish(tokens: Int64[np.ndarray, "L"], mask_id: int, out: Float64[np.ndarray, "L V"]) -> None:
     """Point masses at visible tokens; elsewhere take off the rounding of the sums, so that they are one."""
     for i in range(len(out)):
         if tokens[i] != mask_id:
-            out[i] = 0.0
-            out[i, tokens[i]] = 1.0
+            out[i] = -np.inf
+            out[i, tokens[i]] = 0.0
             continue
         total = 0.0
         for x in range(out.shape[1]):
             total += out[i, x]
         for x in range(out.shape[1]):
-            out[i, x] /= total
+            out[i, x] = np.log(out[i, x] / total)
 
 
 @kernel

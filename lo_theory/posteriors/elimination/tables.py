@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Float64, Int64
 
-from lo_theory.compiled import kernel
+from lo_theory.compiled import kernel, lean_kernel
 
 
 @kernel
@@ -18,7 +18,7 @@ def grown(pool: Float64[np.ndarray, "n"], entries: int) -> Float64[np.ndarray, "
     return larger
 
 
-@kernel
+@lean_kernel
 def add_table(
     out: Float64[np.ndarray, "n"],
     table: Float64[np.ndarray, "q"],
@@ -47,7 +47,7 @@ def add_table(
             axis -= 1
 
 
-@kernel
+@lean_kernel
 def contract(
     out: Float64[np.ndarray, "n"],
     left: Float64[np.ndarray, "p"],

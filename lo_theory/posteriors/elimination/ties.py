@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Int64
 
-from lo_theory.compiled import kernel
+from lo_theory.compiled import kernel, lean_kernel
 from lo_theory.posteriors.factors import Factors
 
 
@@ -40,6 +40,7 @@ class Scope(NamedTuple):
     supported: Bool[np.ndarray, "k m"]
     linked: Bool[np.ndarray, "k k"]
     partner: Int64[np.ndarray, "k k m"]
+    images: Int64[np.ndarray, "m"]
 
 
 @kernel
@@ -70,10 +71,11 @@ def new_scope(arity: int, alphabet: int) -> Scope:
         np.empty((arity, alphabet), np.bool_),
         np.empty((arity, arity), np.bool_),
         np.empty((arity, arity, alphabet), np.int64),
+        np.empty(alphabet, np.int64),
     )
 
 
-@kernel
+@lean_kernel
 def weight(factors: Factors, observation: int, token: int, index: int) -> float:
     """``log Q(token | z)`` with z the entry of the observation's table at ``index``; -inf outside its alphabet."""
     if token >= factors.alphabet[observation]:
@@ -82,7 +84,7 @@ def weight(factors: Factors, observation: int, token: int, index: int) -> float:
     return factors.log_kept[observation] if sent == token else factors.log_replaced[observation]
 
 
-@kernel
+@lean_kernel
 def settled_index(
     scope_start: Int64[np.ndarray, "P1"],
     scope: Int64[np.ndarray, "K"],
@@ -103,7 +105,7 @@ def settled_index(
     return index
 
 
-@kernel
+@lean_kernel
 def look(factors: Factors, ties: Ties, observation: int, scope: Scope) -> tuple[int, int]:
     """Fill ``scope`` for an observation; returns the number of free roots and the index that the others add up to."""
     count, base = 0, 0
@@ -132,7 +134,7 @@ def look(factors: Factors, ties: Ties, observation: int, scope: Scope) -> tuple[
     return count, base
 
 
-@kernel
+@lean_kernel
 def first(scope: Scope, count: int, base: int) -> int:
     """Reset the digits; index of the first setting."""
     for axis in range(count):
@@ -141,7 +143,7 @@ def first(scope: Scope, count: int, base: int) -> int:
     return base
 
 
-@kernel
+@lean_kernel
 def advance(scope: Scope, count: int, index: int) -> int:
     """Next setting of the free roots (the last one runs fastest) and its index; -1 after the last setting."""
     axis = count - 1
