@@ -13,7 +13,8 @@ export OMP_NUM_THREADS ?= 1
 export OMP_WAIT_POLICY ?= passive
 export PYTHONHASHSEED ?= 0
 
-.PHONY: reproduce test tests streams rest lint format types wheel docs bench explore soak shuffle test-lowest test-newest clean
+.PHONY: reproduce test tests streams rest lint format types wheel docs bench explore soak shuffle test-lowest test-newest \
+	antibody clean
 
 reproduce: $(INSTALLED)  ## the main job: hardness figures of real runs and their report, in runs/hardness-smoke
 	$(BIN)/lo-theory reproduce hardness --scale smoke
@@ -76,6 +77,9 @@ test-newest:  ## the newest versions of everything but PyTorch
 	.venv-newest/bin/python -m pip install --quiet --upgrade pip setuptools wheel
 	.venv-newest/bin/python -m pip install --quiet --upgrade $(TORCH) --editable '.[dev]'
 	.venv-newest/bin/python -m pytest -n $(WORKERS) -p no:randomly
+
+antibody: $(INSTALLED)  ## weights and sequences of "lo-theory reproduce antibody": two wheels of 97 MB, read and not installed
+	$(BIN)/python -m pip download --quiet --no-deps --dest build/antibody antiberty==0.1.3 abstar==0.8.0
 
 $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "lo-theory needs Python >= 3.11; say which: make PYTHON=python3.12 ...")'

@@ -12,12 +12,19 @@ from analysis.cli.names import Rule
 class Evaluate:
     """Likelihood gap, agreement of generated sequences and, for a masked model, task error against the exact posterior.
 
-    "lo-theory evaluate sudoku" and "evaluate zebra" judge answers to your own puzzles instead.
+    "lo-theory evaluate sudoku" and "evaluate zebra" judge answers to your own puzzles instead. With --denoiser it
+    scores a function of yours on rows of --data: likelihood along orders and its spread, infilling by every rule,
+    calls and speed.
 
     Attributes:
         model: directory that ``lo-theory train`` wrote.
-        rows: test sequences, and generated ones; 1024 if not given, or all of --data if it has fewer.
-        data: a written dataset whose first rows are the test; it must be of the model's distribution.
+        denoiser: instead of a model, package.module:function, called with tokens (B, L) in which --vocabulary is the
+            mask, and answering with log-probabilities (B, L, V).
+        vocabulary: data symbols V of that function, unless it has an attribute of this name.
+        rows: test sequences, and generated ones; 1024 if not given (64 with --denoiser), or all of --data if it has
+            fewer.
+        data: a written dataset whose first rows are the test; it must be of the model's distribution. With --denoiser
+            of any, or a .npy file of integers (n, L).
         split: which split of it; "test" if it has splits.
         sample_seed: names the test rows, unless --data has them, and all other draws; keep it apart from the
             training's.
@@ -26,7 +33,9 @@ class Evaluate:
         out: CSV file of all numbers; only a summary is printed if not given.
     """
 
-    model: Path
+    model: Path | None = None
+    denoiser: str | None = None
+    vocabulary: int | None = None
     rows: int | None = None
     data: Path | None = None
     split: str | None = None
@@ -36,6 +45,10 @@ class Evaluate:
 
     def run(self) -> None:
         """Measure, print the summary, write the table."""
+        if self.denoiser is not None:
+            from analysis.cli.own_denoiser import evaluate_own
+
+            return evaluate_own(self)
         from analysis.cli.evaluation import evaluate_model
 
-        evaluate_model(self)
+        return evaluate_model(self)

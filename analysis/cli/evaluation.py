@@ -45,6 +45,10 @@ class _Test:
 
 def evaluate_model(asked: Evaluate) -> None:
     """Measure, print the summary, write the table."""
+    if asked.model is None:
+        raise ValueError("evaluate needs --model, a directory that lo-theory train wrote, or --denoiser.")
+    if asked.vocabulary is not None:
+        raise ValueError("--vocabulary goes with --denoiser; a model knows its own.")
     require_at_least(1, rows=asked.rows)
     require_at_least(0, sample_seed=asked.sample_seed)
     if asked.split is not None and asked.data is None:
@@ -73,7 +77,7 @@ def evaluate_model(asked: Evaluate) -> None:
 
 def _test_rows(asked: Evaluate, model: TrainedModel) -> Integer[np.ndarray, "n L"]:
     """The first rows of the written dataset, or of the stream that the seed names."""
-    if asked.data is None:
+    if asked.data is None or asked.model is None:
         return model.distribution.rows(asked.sample_seed, 0, asked.rows or _ROWS)
     dataset = written_rows(asked.data, asked.split, usual="test")
     if dataset.fingerprint != model.distribution.fingerprint:

@@ -14,7 +14,8 @@ from analysis.lab.scale import ScaleName
 
 Name = Literal[
     "hardness", "bayes", "overlap", "thresholds", "slabs", "phase", "leak", "gap", "orders", "window", "inversion",
-    "audit", "samplers", "optimal-order", "table1", "recipes", "growth", "table2", "table3", "table5", "reasoners",
+    "audit", "samplers", "optimal-order", "bounds", "table1", "recipes", "growth", "scaling", "repeats",
+    "generative", "order-imbalance", "table2", "table3", "table5", "reasoners", "antibody",
 ]  # fmt: skip
 
 
@@ -46,12 +47,16 @@ class Reproduce:
             computational gap as an area. "orders": every order has one likelihood. "window": how often masks hit the
             hard window. "inversion": the cost of inverting. "audit": every claim with its verdict. "samplers": what
             parallel decoding costs, exactly. "optimal-order": the best order there is, and what others lose to it.
+            "bounds": bounds on parallel decoding beside its exact loss, and the best schedule.
             "table1": the paper's Table 1, taken apart. "recipes": training for it. "growth": what training costs as N
-            grows.
+            grows. "scaling": what equal compute buys on text. "repeats": few rows, met again and again.
+            "generative": written text, how probable it is and how far from the truth. "order-imbalance": one masked
+            model along many orders.
             "table2", "table3", "table5": Sudoku, Zebra, and Sudokus harder than those of training. "reasoners": what
-            the order of decoding does for a reasoner of fixed depth.
+            the order of decoding does for a reasoner of fixed depth. "antibody": a pretrained model of proteins, its
+            likelihood by order and its infilling by rule (extra "hf", and two wheels: make antibody).
         scale: "smoke" takes minutes on two cores, "small" up to an hour, "long" hours in pieces ("hardness", "table1",
-            "table2" and "table5" have it), "paper" a large GPU for networks.
+            "scaling", "table2" and "table5" have it), "paper" a large GPU for networks.
         out: directory; runs/NAME-SCALE if not given.
         jobs: units computed at once, one thread each; all processors if not given.
         cluster: address of a Dask scheduler whose workers compute the units, such as tcp://host:8786 (extra "cluster").

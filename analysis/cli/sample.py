@@ -22,6 +22,9 @@ class Sample:
         out: .npy file of the sequences; they are printed if not given.
         show: play the decoding of the first sequence in the terminal.
         film: .html or .gif file of that decoding.
+        trace: .jsonl or .parquet file of every step of every sequence: position, token, score, entropy and the
+            likeliest values.
+        top: how many of the likeliest values the trace has.
     """
 
     model: Path
@@ -33,6 +36,8 @@ class Sample:
     out: Path | None = None
     show: bool = False
     film: Path | None = None
+    trace: Path | None = None
+    top: int = 5
 
     def run(self) -> None:
         """Generate, print or write, and say how many observations agree with the generated latents."""

@@ -25,6 +25,7 @@ from lo_theory.denoisers.oracle import PosteriorDenoiser
 from lo_theory.posteriors.exact import forgiving_posterior
 from lo_theory.samplers.decoder import Decoder, in_order
 from lo_theory.samplers.decoding import Decoded, decode
+from lo_theory.samplers.trace_file import check_trace_path, trace_table, write_trace
 
 if TYPE_CHECKING:
     from analysis.cli.sample import Sample
@@ -36,14 +37,21 @@ def sample_model(asked: Sample) -> None:
     require_at_least(0, seed=asked.seed)
     if asked.film is not None:
         check_film_path(asked.film)
+    require_at_least(1, top=asked.top)
+    if asked.trace is not None:
+        check_trace_path(asked.trace)
     model = load_model(asked.model)
     tell_unchecked(asked.model, model.checked)
     _require_room(asked.n, model.distribution)
     start = torch.full((asked.n, model.distribution.length), model.distribution.mask_id)
     generator = torch.Generator().manual_seed(asked.seed)
-    decoded = decode(_denoiser(asked, model), start, _decoder(asked, model), generator)
+    top = 0 if asked.trace is None else asked.top
+    decoded = decode(_denoiser(asked, model), start, _decoder(asked, model), generator, top=top)
     rows = decoded.tokens.numpy()
     _film(asked, model, start, decoded)
+    if asked.trace is not None:
+        write_trace(asked.trace, trace_table(decoded.trace))
+        print(f"trace: {asked.trace}")
     _sequences(asked, model, rows)
     agreement = float(observation_agreement(model.distribution, rows).mean())
     calls = decoded.trace.row_calls / asked.n

@@ -1,6 +1,6 @@
 """Networks as denoisers: trained transformers behind the one socket of likelihood, decoding and figures.
 
-A transformer has no dropout, so its training and evaluation modes are one function; gradients are off here.
+Dropout belongs to a step of training, so a transformer has one mode; gradients are off here.
 """
 
 from __future__ import annotations

@@ -13,24 +13,29 @@ from lo_theory.samplers.reveal import RevealRule
 from lo_theory.samplers.situation import Situation
 
 
-def in_blocks(rule: RevealRule, size: int, length: int) -> RevealRule:
+def in_blocks(rule: RevealRule, size: int, length: int, *, start: int = 0) -> RevealRule:
     """``rule`` inside one block of ``size`` positions at a time, the blocks from left to right.
 
     A rule that names its steps gets that many for every block, and every row is in the same block at the same time: S
-    steps a block, ``S * ceil(length / size)`` in all, as in LLaDA, where the rule is ``scheduled(S)``. A row without
-    masks in the block waits. A rule that reveals at least one token per step works in each row's leftmost unfinished
-    block, so a row never waits and ends after as many steps as it has masks at the most. Inside a block the rule sees
-    the block's masks alone, and its steps counted from the beginning of the block if it names them.
+    steps a block, ``S * ceil((length - start) / size)`` in all, as in LLaDA, where the rule is ``split_evenly(S)``. A
+    row without masks in the block waits. A rule that reveals at least one token per step works in each row's leftmost
+    unfinished block, so a row never waits and ends after as many steps as it has masks at the most. Inside a block the
+    rule sees the block's masks alone, and its steps counted from the beginning of the block if it names them.
 
-    Blocks begin at position 0; the last may be shorter. Source: Nie et al. 2025, "LLaDA", arXiv 2502.09992 (there they
-    begin after the prompt).
+    The last block may be shorter. Source: Nie et al. 2025, "LLaDA", arXiv 2502.09992 (there they begin after the
+    prompt).
 
+    Args:
+        start: where the first block begins, such as after a prompt; a mask before it counts with the first block.
     Raises:
-        ValueError: ``size < 1``, ``length < 1``; at the call, sequences of another length.
+        ValueError: ``size < 1``, ``length < 1``, a start outside ``range(length)``; at the call, sequences of another
+            length.
     """
     if size < 1 or length < 1:
         raise ValueError(f"blocks need a size and a length of at least 1; got size {size}, length {length}.")
-    block = torch.arange(length) // size  # (L,)
+    if not 0 <= start < length:
+        raise ValueError(f"blocks begin at a position in range({length}); got start = {start}.")
+    block = (torch.arange(length) - start).clamp_min(0) // size  # (L,)
 
     def choose(now: Situation, generator: torch.Generator) -> Bool[Tensor, "B L"]:
         if now.hidden.shape[1] != length:
@@ -43,7 +48,7 @@ def in_blocks(rule: RevealRule, size: int, length: int) -> RevealRule:
         number, step = divmod(now.step, rule.steps)
         return rule.choose(_restricted(now, here == number, step), generator)
 
-    return RevealRule(choose, None if rule.steps is None else rule.steps * math.ceil(length / size))
+    return RevealRule(choose, None if rule.steps is None else rule.steps * math.ceil((length - start) / size))
 
 
 def _leftmost_unfinished(hidden: Bool[Tensor, "B L"], block: Tensor) -> Tensor:

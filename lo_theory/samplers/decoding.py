@@ -69,6 +69,7 @@ def decode(
     *,
     limit: int | None = None,
     keep_finished: bool = False,
+    top: int = 0,
 ) -> Decoded:
     """Fill in every masked position of ``tokens``; given tokens never change and ``tokens`` itself is left alone.
 
@@ -82,6 +83,7 @@ def decode(
         generator: all randomness, on any device.
         keep_finished: let the denoiser see finished rows too, for one whose batch size must not change. The result is
             the same but for the rounding of a network whose kernels depend on the batch size.
+        top: how many of the likeliest values of each revealed position the trace keeps.
     Raises:
         TypeError: tokens that are no integers; a denoiser that does not answer with floats.
         ValueError: tokens of the wrong length or out of range; the denoiser has no answer (NaN) where one is needed, or
@@ -109,7 +111,7 @@ def decode(
         if state.step >= allowed:
             raise _stalled(int(masked.sum()), allowed)
         rows = None if keep_finished or count == len(tokens) else goes_on.nonzero().squeeze(1)
-        state, record = advance(denoiser, state, decoder, generator, rows=rows)
+        state, record = advance(denoiser, state, decoder, generator, rows=rows, top=top)
         records.append(record)
 
 
@@ -121,11 +123,13 @@ def advance(
     generator: torch.Generator,
     *,
     rows: Int64[Tensor, " R"] | None = None,
+    top: int = 0,
 ) -> tuple[DecodingState, StepRecord]:
     """One step: score what is hidden, choose among it, draw tokens, and mask again what the decoder takes back.
 
     Args:
         rows: which rows the denoiser sees, every unfinished one among them; None is all.
+        top: as :func:`decode`.
     Raises:
         ValueError: as :func:`decode`.
     """
@@ -142,6 +146,7 @@ def advance(
     dropped = _taken_back(now, chosen, decoder, generator)
     if dropped is not None:
         tokens.masked_fill_(dropped, denoiser.vocabulary)
+    likeliest = _likeliest(answers, top)
     record = StepRecord(
         row=row,
         position=position,
@@ -151,6 +156,8 @@ def advance(
         entropy=torch.special.entr(answers.exp()).sum(dim=1),
         rows=len(state.tokens) if rows is None else len(rows),
         remasked=None if dropped is None else dropped.nonzero(),
+        top_token=likeliest[0],
+        top_log_prob=likeliest[1],
     )
     kept = now.revealed_log_prob
     if kept is not None and dropped is not None:
@@ -195,6 +202,16 @@ def _situation(
     else:
         score = decoder.score(log_probs, hidden, generator)
     return replace(now, score=torch.where(hidden, score.to(torch.float64), -math.inf))
+
+
+def _likeliest(
+    answers: Float64[Tensor, "M V"], top: int
+) -> tuple[Int64[Tensor, "M k"], Float64[Tensor, "M k"]] | tuple[None, None]:
+    """The ``top`` likeliest values of each answer and their log-probabilities; of equals the lower first."""
+    if top < 1:
+        return None, None
+    ordered = answers.sort(dim=1, descending=True, stable=True)
+    return ordered.indices[:, :top], ordered.values[:, :top]
 
 
 def _taken_back(

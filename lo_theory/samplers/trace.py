@@ -25,6 +25,8 @@ class StepRecord:
         calls: of the denoiser.
         rows: how many sequences each call saw; finished ones have left the batch.
         remasked: (K, 2) rows and positions whose generated tokens were masked again; None if the decoder never does.
+        top_token, top_log_prob: (M, k) the k likeliest values of the denoiser's answer there, the likeliest first, and
+            their log-probabilities in nats; None unless they were asked for.
     """
 
     row: Int64[Tensor, " M"]
@@ -36,6 +38,8 @@ class StepRecord:
     calls: int = 1
     rows: int = 0
     remasked: Int64[Tensor, "K 2"] | None = None
+    top_token: Int64[Tensor, "M k"] | None = None
+    top_log_prob: Float64[Tensor, "M k"] | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -22,6 +22,7 @@ from analysis.cli.workspace import load_model
 from analysis.lab.rows import read_csv
 from generators import LODistribution, nae_sat, read_dataset
 from lo_theory.learning.checkpoint import load_checkpoint
+from lo_theory.samplers.trace_file import read_trace
 
 ROOT = Path(__file__).resolve().parents[3]
 FAMILY = ("nae-sat", "--n-latents", "4", "--n-observations", "6")
@@ -211,6 +212,22 @@ class TestSample:
         *rows, summary = capsys.readouterr().out.splitlines()
         assert [len(row.replace("|", "").split()) for row in rows] == [10] * 3
         assert summary.startswith("3 sequences, ")
+
+    @pytest.mark.parametrize("ending", ["jsonl", "parquet"])
+    def test_a_trace_tells_how_the_rows_arose(self, ending, models, tmp_path, capsys):
+        out, trace = tmp_path / "rows.npy", tmp_path / f"trace.{ending}"
+        words = ("--n", 3, "--per-step", 2, "--out", out, "--trace", trace, "--top", 1)
+        assert run("sample", "--model", models / "mdm", *words) == 0
+        table, rows = read_trace(trace), np.full((3, 10), -1)
+        rows[table.row, table.position] = table.token
+        assert np.array_equal(rows, np.load(out))
+        assert np.bincount(table.step).tolist() == [6] * 5
+        assert table.top_token.shape == (30, 1)
+        assert str(trace) in capsys.readouterr().out
+
+    def test_a_trace_has_a_form(self, models, tmp_path, capsys):
+        assert run("sample", "--model", models / "mdm", "--trace", tmp_path / "trace.txt") == 2
+        assert "ends in .jsonl or .parquet; got 'trace.txt'" in capsys.readouterr().err
 
     def test_the_exact_posterior_never_leaves_the_support(self, models, tmp_path, capsys):
         out = tmp_path / "rows.npy"

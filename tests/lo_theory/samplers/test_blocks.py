@@ -138,3 +138,15 @@ def test_blocks_of_another_length_are_refused():
             in_blocks(one_per_step(), size, length)
     with pytest.raises(ValueError, match="length 4, the sequences have 6"):
         in_blocks(one_per_step(), 2, 4).choose(moment(0, torch.ones(1, 6, dtype=torch.bool)), seeded())
+
+
+def test_blocks_after_a_prompt():
+    """They begin at ``start``; a mask before it counts with the first block."""
+    hidden = torch.tensor([[False, False, True, True, True, True, True], [True, False, True, True, True, True, True]])
+    steps = run(in_blocks(k_per_step(9), 2, 7, start=2), hidden, seeded())
+    assert [step[0].nonzero().flatten().tolist() for step in steps] == [[2, 3], [4, 5], [6]]
+    assert [step[1].nonzero().flatten().tolist() for step in steps] == [[0, 2, 3], [4, 5], [6]]
+    assert in_blocks(scheduled(2), 2, 7, start=2).steps == 6
+    for start in (-1, 7):
+        with pytest.raises(ValueError, match=rf"range\(7\); got start = {start}"):
+            in_blocks(k_per_step(1), 2, 7, start=start)

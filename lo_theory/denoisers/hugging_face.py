@@ -1,0 +1,267 @@
+"""Hugging Face models with a mask token behind the socket: BERT, RoBERTa, ModernBERT, LLaDA, Dream.
+
+What a sequence is to the model:
+
+- **Vocabulary.** Answers are distributions over data tokens alone, renormalised: special tokens are never predicted
+  unless they were named (:func:`~lo_theory.denoisers.data_tokens.data_tokens`).
+- **Prompt.** Data tokens that are given stand in the row like generated ones; what all rows share, specials among it,
+  can stand in ``tokens.before``. Rows see the model with ``before`` in front and ``after`` behind.
+- **Padding.** Pads stand at the end of a row, behind which ``after`` follows no more: it follows the last token. By
+  default no pad ever reaches the model: rows of one length go in together, without an attention mask, so that a row
+  answers as it would alone even in a model that ignores its attention mask. ``attention_mask=True`` sends all rows at
+  once, pads masked out.
+- **Shift.** A ``shifted`` model (Dream) tells of position i at position i - 1, as an autoregressive one does; of the
+  very first position it tells there.
+- **End of text.** A token like others, if it was named; :meth:`DataTokens.until_end` cuts.
+- **Blocks** are the decoder's: :func:`~lo_theory.samplers.blocks.in_blocks`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from jaxtyping import Bool, Float, Int64, Integer
+from torch import Tensor, nn
+
+from lo_theory.denoisers.data_tokens import DataTokens, data_tokens
+from lo_theory.denoisers.denoiser import whole_tokens
+from lo_theory.denoisers.weights_size import require_room_for
+
+DTypeName = Literal["float32", "bfloat16", "float16", "float64"]
+
+
+class HuggingFaceDenoiser:
+    """A model that answers ``input_ids`` with ``logits`` (B, T, ids), as a :class:`Denoiser`.
+
+    Args:
+        model: in evaluation mode; called with ``input_ids`` and, where pads are masked out, ``attention_mask``.
+        tokens: its vocabulary.
+        length: positions of a sequence, L, without what stands around it.
+        shifted: position i is answered at position i - 1.
+        everywhere: answer at visible positions too. Else they hold NaN, and only masked positions pay for the head
+            where the head can be told apart (a linear layer that is not the input embedding).
+        attention_mask: send rows with pads at once, pads masked out; else rows of each length apart, without pads.
+        batch_size: rows that the model sees at once; what memory allows.
+    Raises:
+        ValueError: ``length < 1`` or ``batch_size < 1``; more positions than the model's; data tokens past its ids.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        tokens: DataTokens,
+        length: int,
+        *,
+        shifted: bool = False,
+        everywhere: bool = False,
+        attention_mask: bool = False,
+        batch_size: int = 64,
+    ) -> None:
+        if length < 1 or batch_size < 1:
+            raise ValueError(f"length and batch_size are at least 1; got {length} and {batch_size}.")
+        _require_positions(model, length + len(tokens.before) + len(tokens.after))
+        self.model, self.tokens, self.length, self.vocabulary = model, tokens, length, tokens.vocabulary
+        self.shifted, self.everywhere, self.attention_mask = shifted, everywhere, attention_mask
+        self.batch_size = batch_size
+        self._ids = torch.tensor(tokens.ids)
+
+    @torch.no_grad()
+    def __call__(self, tokens: Integer[Tensor, "B L"]) -> Float[Tensor, "B L V"]:
+        """Log-probabilities in float32 (float64 from a float64 model), on the device of ``tokens``.
+
+        NaN at pads and, unless ``everywhere``, at visible positions.
+
+        Raises:
+            TypeError: tokens that are no integers.
+            ValueError: another shape than (B, L), a token out of range, a pad before a token, a row of pads alone; a
+                model that answers with another number of logits.
+        """
+        tokens = whole_tokens(tokens, self.length)
+        pads = tokens == self.vocabulary + 1
+        _require_pads_last(pads)
+        asked = ~pads if self.everywhere else tokens == self.vocabulary
+        answers = torch.full((*tokens.shape, self.vocabulary), math.nan, dtype=self._precision, device=tokens.device)
+        used = (~pads).sum(dim=1)
+        for rows in self._together(used):
+            longest = int(used[rows].max())
+            where = asked[rows, :longest]
+            if where.any():
+                found = self._log_probs(tokens[rows, :longest], used[rows], where).to(tokens.device)
+                row, position = where.nonzero(as_tuple=True)
+                answers[rows[row], position] = found
+        return answers
+
+    @property
+    def _device(self) -> torch.device:
+        return next(self.model.parameters()).device
+
+    @property
+    def _precision(self) -> torch.dtype:
+        wide = next(self.model.parameters()).dtype == torch.float64
+        return torch.float64 if wide else torch.float32
+
+    def _together(self, used: Int64[Tensor, " B"]) -> Iterator[Int64[Tensor, " b"]]:
+        """Rows that the model sees at once."""
+        everyone = torch.arange(len(used), device=used.device)
+        groups = [everyone] if self.attention_mask else [(used == n).nonzero().flatten() for n in used.unique()]
+        for group in groups:
+            yield from group.split(self.batch_size)
+
+    def _log_probs(
+        self, tokens: Int64[Tensor, "b l"], used: Int64[Tensor, " b"], where: Bool[Tensor, "b l"]
+    ) -> Float[Tensor, "M V"]:
+        """Over data tokens, at ``where`` in row-major order."""
+        device = self._device
+        inputs, present = self._inputs(tokens.to(device), used.to(device))
+        row, position = where.to(device).nonzero(as_tuple=True)
+        told_at = (position + len(self.tokens.before) - int(self.shifted)).clamp_min(0)
+        options = {} if present.all() else {"attention_mask": present.long()}
+        with _head_at(self.model, row, told_at) as narrowed:
+            logits = self.model(input_ids=inputs, **options).logits
+        if not narrowed:
+            logits = logits[row, told_at]
+        if logits.shape[-1] <= self.tokens.ids[-1]:
+            raise ValueError(
+                f"the model answers with {logits.shape[-1]} logits; the data tokens reach id {self.tokens.ids[-1]}. "
+                "Take the tokenizer of this model."
+            )
+        picked = logits.index_select(-1, self._ids.to(logits.device))
+        return picked.to(self._precision).log_softmax(dim=-1)
+
+    def _inputs(
+        self, tokens: Int64[Tensor, "b l"], used: Int64[Tensor, " b"]
+    ) -> tuple[Int64[Tensor, "b T"], Bool[Tensor, "b T"]]:
+        """The model's ids with what stands around them, and where they are no pads."""
+        before, after = (
+            torch.tensor(ids, dtype=torch.int64).to(tokens) for ids in (self.tokens.before, self.tokens.after)
+        )
+        count, most = tokens.shape
+        total = len(before) + most + len(after)
+        column = torch.arange(total, device=tokens.device)
+        present = column < (used + len(before) + len(after))[:, None]
+        inputs = torch.zeros((count, total), dtype=torch.int64, device=tokens.device)
+        inputs[:, : len(before)] = before
+        pads = tokens == self.vocabulary + 1
+        body = self.tokens.to_model(tokens.masked_fill(pads, 0))
+        inputs[:, len(before) : len(before) + most] = body
+        places = len(before) + used[:, None] + torch.arange(len(after), device=tokens.device)
+        inputs.scatter_(1, places, after.expand(count, -1))
+        return inputs.masked_fill(~present, 0 if self.tokens.pad is None else self.tokens.pad), present
+
+
+def load_hugging_face(
+    name: str | Path,
+    length: int,
+    *,
+    dtype: DTypeName = "float32",
+    device: str | torch.device = "cpu",
+    remote_code: bool = False,
+    shifted: bool | None = None,
+    predicted: Iterable[str | int] = (),
+    around: tuple[Sequence[int], Sequence[int]] | None = None,
+    everywhere: bool = False,
+    attention_mask: bool = False,
+    batch_size: int = 64,
+) -> HuggingFaceDenoiser:
+    """A masked language model from a folder, or by its name on the hub.
+
+    Args:
+        length, everywhere, attention_mask, batch_size: as :class:`HuggingFaceDenoiser`.
+        remote_code: run code that comes with the model, as LLaDA and Dream need; they are loaded by ``AutoModel``, the
+            others by ``AutoModelForMaskedLM``.
+        shifted: whether position i is answered at i - 1; None is whether the configuration says "Dream".
+        predicted, around: as :func:`~lo_theory.denoisers.data_tokens.data_tokens`.
+    Raises:
+        ModuleNotFoundError: without the extra ``hf``.
+        ValueError: weights that do not fit into the memory of the device; a model with code of its own that was not
+            asked for; no mask token; a layer that the files have no weights for (it would be random). OSError: no such
+            model.
+    """
+    from transformers import AutoConfig, AutoModel, AutoModelForMaskedLM, AutoTokenizer
+
+    where, kind = str(name), getattr(torch, dtype)
+    config = AutoConfig.from_pretrained(where, trust_remote_code=remote_code)
+    require_room_for(where, kind, torch.device(device))
+    own_code = "AutoModel" in (getattr(config, "auto_map", None) or {})
+    loader = AutoModel if own_code else AutoModelForMaskedLM
+    with _silence():
+        model, told = loader.from_pretrained(
+            where, config=config, dtype=kind, trust_remote_code=remote_code, output_loading_info=True
+        )
+    if told["missing_keys"]:
+        raise ValueError(
+            f"the files of {where} have no weights for {min(told['missing_keys'])}: no masked model of it."
+        )
+    tokenizer = AutoTokenizer.from_pretrained(where, trust_remote_code=remote_code)
+    return HuggingFaceDenoiser(
+        model.to(device).eval(),
+        data_tokens(tokenizer, config, predicted=predicted, around=around),
+        length,
+        shifted="dream" in str(getattr(config, "model_type", "")).lower() if shifted is None else shifted,
+        everywhere=everywhere,
+        attention_mask=attention_mask,
+        batch_size=batch_size,
+    )
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    """Keep the report on unused weights and the progress bar to the library; what is missing is an error here."""
+    from transformers.utils import logging
+
+    level, shown = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(level)
+        if shown:
+            logging.enable_progress_bar()
+
+
+@contextmanager
+def _head_at(model: nn.Module, row: Int64[Tensor, " M"], position: Int64[Tensor, " M"]) -> Iterator[list[bool]]:
+    """Let the last layer see these positions alone; the list is non-empty once it has.
+
+    A head over a hundred thousand tokens is as dear as many layers, and its answers at visible positions are unused.
+    """
+    head = getattr(model, "get_output_embeddings", lambda: None)()
+    narrowed: list[bool] = []
+    if not isinstance(head, nn.Linear):
+        yield narrowed
+        return
+
+    def choose(module: nn.Module, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
+        if narrowed or inputs[0].ndim != 3:
+            raise RuntimeError("the output layer is called once, with hidden states of shape (B, T, width).")
+        narrowed.append(True)
+        return (inputs[0][row, position], *inputs[1:])
+
+    hook = head.register_forward_pre_hook(choose)
+    try:
+        yield narrowed
+    finally:
+        hook.remove()
+
+
+def _require_pads_last(pads: Bool[Tensor, "B L"]) -> None:
+    wrong = (pads[:, :-1] & ~pads[:, 1:]).any(dim=1) | pads.all(dim=1)
+    if wrong.any():
+        row = int(wrong.nonzero()[0])
+        raise ValueError(f"pads stand at the end of a row, after at least one token; row {row} is otherwise.")
+
+
+def _require_positions(model: nn.Module, needed: int) -> None:
+    """Refuse sequences longer than the model's positions, where its configuration says how many it has."""
+    config = getattr(model, "config", None)
+    there = getattr(config, "max_position_embeddings", None) or getattr(config, "max_sequence_length", None)
+    if there is not None and getattr(config, "model_type", "") in ("roberta", "xlm-roberta", "camembert"):
+        there -= getattr(config, "pad_token_id", 0) + 1  # their positions begin after the pad's
+    if there is not None and needed > there:
+        raise ValueError(f"the model has {there} positions; a sequence with what stands around it takes {needed}.")

@@ -1,0 +1,123 @@
+"""Tiny random models in the format of Hugging Face, saved in a folder: stock ones, and two with code of their own."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import torch
+
+WORDS = [f"w{i}" for i in range(11)]
+WIDTH, LAYERS, HEADS = 16, 2, 2
+
+CONFIGURATION = """
+from transformers import PretrainedConfig
+
+
+class TinyConfig(PretrainedConfig):
+    model_type = "{kind}"
+
+    def __init__(self, vocab_size=19, hidden_size=16, layers=2, max_sequence_length=64, **rest):
+        self.vocab_size, self.hidden_size, self.layers = vocab_size, hidden_size, layers
+        self.max_sequence_length = max_sequence_length
+        super().__init__(**rest)
+"""
+
+# It ignores its attention mask, as the published code of LLaDA did: a batch with pads is not its rows.
+MODELING = """
+import torch
+from torch import nn
+from transformers import PreTrainedModel
+from transformers.modeling_outputs import CausalLMOutputWithPast
+
+from .configuration_tiny import TinyConfig
+
+
+class TinyModel(PreTrainedModel):
+    config_class = TinyConfig
+    all_tied_weights_keys = {{}}
+
+    def __init__(self, config):
+        super().__init__(config)
+        width = config.hidden_size
+        self.words = nn.Embedding(config.vocab_size, width)
+        self.places = nn.Embedding(config.max_sequence_length, width)
+        self.layers = nn.ModuleList([nn.Linear(width, 3 * width) for _ in range(config.layers)])
+        self.head = nn.Linear(width, config.vocab_size, bias=False)
+        self.seen = []
+
+    def get_output_embeddings(self):
+        return self.head
+
+    def forward(self, input_ids, attention_mask=None):
+        self.seen.append(tuple(input_ids.shape))
+        h = self.words(input_ids) + self.places(torch.arange(input_ids.shape[1], device=input_ids.device))
+        for layer in self.layers:
+            q, k, v = layer(h).chunk(3, dim=-1)
+            h = h + (q @ k.mT).softmax(dim=-1) @ v
+        return CausalLMOutputWithPast(logits=self.head(h))
+"""
+
+
+def tokenizer(folder: Path, *, around: bool, extra: int = 0) -> int:
+    """A word-level tokenizer with five special tokens among the words; how many ids it has."""
+    from tokenizers import Tokenizer, models, pre_tokenizers, processors
+    from transformers import PreTrainedTokenizerFast
+
+    words = ["[PAD]", "[UNK]", *WORDS[:4], "[CLS]", "[SEP]", *WORDS[4:], "[MASK]", *(f"x{i}" for i in range(extra))]
+    number = {word: i for i, word in enumerate(words)}
+    inner = Tokenizer(models.WordLevel(number, unk_token="[UNK]"))
+    inner.pre_tokenizer = pre_tokenizers.Whitespace()
+    if around:
+        inner.post_processor = processors.TemplateProcessing(
+            single="[CLS] $A [SEP]", special_tokens=[(name, number[name]) for name in ("[CLS]", "[SEP]")]
+        )
+    PreTrainedTokenizerFast(
+        tokenizer_object=inner, pad_token="[PAD]", unk_token="[UNK]", mask_token="[MASK]", eos_token="[SEP]",
+        cls_token="[CLS]",
+    ).save_pretrained(folder)  # fmt: skip
+    return len(words)
+
+
+def stock(kind: str, folder: Path) -> Path:
+    """BERT, RoBERTa or ModernBERT with random weights."""
+    import transformers
+
+    vocabulary = tokenizer(folder, around=True)
+    sizes = {
+        "vocab_size": vocabulary + 2, "hidden_size": WIDTH, "num_hidden_layers": LAYERS, "num_attention_heads": HEADS,
+        "intermediate_size": 2 * WIDTH, "max_position_embeddings": 40, "pad_token_id": 0, "eos_token_id": 7,
+        "bos_token_id": 6, "cls_token_id": 6, "sep_token_id": 7, "initializer_range": 0.5,
+    }  # fmt: skip
+    more = {"initializer_cutoff_factor": 20.0} if kind == "ModernBert" else {}
+    config = getattr(transformers, f"{kind}Config")(**sizes, **more)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        getattr(transformers, f"{kind}ForMaskedLM")(config).save_pretrained(folder)
+    return folder
+
+
+def of_its_own(kind: str, folder: Path) -> Path:
+    """A model that comes with its code: ``kind`` is "llada", or "Dream", which tells of the next position."""
+    from safetensors.torch import save_file
+
+    vocabulary = tokenizer(folder, around=False, extra=2)
+    (folder / "configuration_tiny.py").write_text(CONFIGURATION.format(kind=kind))
+    (folder / "modeling_tiny.py").write_text(MODELING.format())
+    config = {
+        "model_type": kind, "architectures": ["TinyModel"], "vocab_size": vocabulary + 2, "hidden_size": WIDTH,
+        "layers": LAYERS, "max_sequence_length": 64, "mask_token_id": vocabulary - 3, "pad_token_id": 0,
+        "auto_map": {"AutoConfig": "configuration_tiny.TinyConfig", "AutoModel": "modeling_tiny.TinyModel"},
+    }  # fmt: skip
+    (folder / "config.json").write_text(json.dumps(config))
+    draw = torch.Generator().manual_seed(1)
+    shapes = {
+        "words.weight": (vocabulary + 2, WIDTH),
+        "places.weight": (64, WIDTH),
+        "head.weight": (vocabulary + 2, WIDTH),
+    }
+    for layer in range(LAYERS):
+        shapes |= {f"layers.{layer}.weight": (3 * WIDTH, WIDTH), f"layers.{layer}.bias": (3 * WIDTH,)}
+    weights = {name: torch.randn(shape, generator=draw) * 0.4 for name, shape in shapes.items()}
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    return folder
