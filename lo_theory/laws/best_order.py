@@ -73,6 +73,14 @@ class OrderProblem:
         self._check(choices)
         return _outcome(self.weight, self.gain, value, choices, self.partial.place) >= value - slack
 
+    def outcomes(self, value: Float64[np.ndarray, " S"]) -> Float64[np.ndarray, "S L"]:
+        """What revealing each hidden position next leads to, if ``value`` is what follows; ``-inf`` at visible ones."""
+        each = [
+            _outcome(self.weight, self.gain, value, np.full(self.partial.count, i), self.partial.place)
+            for i in range(self.partial.length)
+        ]
+        return np.where(self.partial.hidden(), np.stack(each, axis=1), -np.inf)
+
     def reached(self, choices: Int64[np.ndarray, " S"] | None) -> Float64[np.ndarray, " S"]:
         """Chance that a policy comes by each sequence when values are drawn from ``weight``; None: a random order."""
         if choices is None:

@@ -75,7 +75,7 @@ def best_counts(curve: InformationCurve, steps: int) -> tuple[int, ...]:
     length = curve.length
     if not 1 <= steps <= length:
         raise ValueError(f"between 1 and L = {length} steps reveal at least one token each; got steps = {steps}.")
-    loss = _block_losses(curve.nats)  # (L + 1, L + 1), from n visible tokens to n'
+    loss = block_losses(curve.nats)  # (L + 1, L + 1), from n visible tokens to n'
     total, origins = loss[0], []
     for _ in range(steps - 1):
         through = total[:, None] + loss
@@ -117,7 +117,7 @@ def _proportional(length: int, share: float, size: Callable[[int], int]) -> tupl
     return tuple(counts)
 
 
-def _block_losses(nats: Float64[np.ndarray, "L"]) -> Float64[np.ndarray, "n n"]:
+def block_losses(nats: Float64[np.ndarray, "L"]) -> Float64[np.ndarray, "n n"]:
     """Entry (a, b): what is lost by revealing tokens a..b-1 in one step; ``inf`` unless a < b."""
     length = len(nats)
     below = np.concatenate([[0.0], nats.cumsum()])

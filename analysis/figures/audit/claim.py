@@ -14,10 +14,11 @@ from analysis.lab.rows import Row, Rows
 from analysis.lab.store import StoredUnit
 from lo_theory.estimate import Estimate, Method
 
-Tag = Literal["paper", "C", "D", "CD", "own"]
+Tag = Literal["paper", "C", "D", "CD", "own", "published"]
 TAGS: dict[Tag, str] = {
     "paper": "the paper",
     "own": "our reading",
+    "published": "another paper",
     "C": "computed by a prototype",
     "D": "derived by us",
     "CD": "derived by us, checked by a prototype",

@@ -11,6 +11,8 @@ from analysis.figures.audit.measurements import windows as audit_windows
 from analysis.figures.audit.measurements.loss import LossUnit
 from analysis.figures.audit.measurements.unit import MeasurementUnit
 from analysis.figures.audit.measurements.windows import EventsUnit
+from analysis.figures.bounds import units as bounds
+from analysis.figures.bounds.units import BoundsUnit
 from analysis.figures.gap import units as gap
 from analysis.figures.gap.units import PopulationUnit
 from analysis.figures.inversion import units as inversion
@@ -18,6 +20,8 @@ from analysis.figures.inversion.attacks import HashAttack, ParityAttack
 from analysis.figures.inversion.units import InversionUnit
 from analysis.figures.leak import units as leak
 from analysis.figures.leak.units import LeakUnit
+from analysis.figures.optimal_order import units as optimal_order
+from analysis.figures.optimal_order.units import PosteriorUnit
 from analysis.figures.orders.units import KINDS, IdentityUnit
 from analysis.figures.slabs import units as slabs
 from analysis.figures.slabs.units import SHOWN, WIDTHS, SlabAmpUnit, SlabEvolutionUnit
@@ -168,6 +172,18 @@ def _is_sat(unit: InversionUnit) -> bool:
     return unit.attack.known_bits is None
 
 
+def _bounds(scale: ScaleName) -> Sequence[Unit]:
+    if scale in _DOWN:
+        return bounds.units(bounds.SIZES[_DOWN[scale]])
+    instances = bounds.SIZES["smoke"].instances
+    return [BoundsUnit(instance=i, seed=seed, sequences=False) for i in instances for seed in range(5)]
+
+
+def _optimal_order(scale: ScaleName) -> Sequence[Unit]:
+    size = optimal_order.SIZES[_DOWN.get(scale, "smoke")]
+    return [PosteriorUnit(instance=i, seed=seed) for i in size.instances for seed in range(size.distributions)]
+
+
 def _overlaps(scale: ScaleName) -> Sequence[Unit]:
     size = _INSTANCES[scale]
     return [
@@ -201,5 +217,7 @@ _PLANS: dict[str, Callable[[ScaleName], Sequence[Unit]]] = {
     "orders": _orders,
     audit_loss.EXPERIMENT: _loss,
     audit_windows.EXPERIMENT: lambda scale: [EventsUnit()],
+    bounds.EXPERIMENT_NAME: _bounds,
+    optimal_order.EXPERIMENT_NAME: _optimal_order,
     "task_error": lambda scale: [],
 }

@@ -21,6 +21,7 @@ from analysis.figures.audit.claim import Claim, Evidence, Finding, gather, settl
 from analysis.figures.audit.claims.controls import CONTROLS
 from analysis.figures.audit.claims.identities import IDENTITY_CLAIMS
 from analysis.figures.audit.claims.paper import PAPER_CLAIMS
+from analysis.figures.audit.claims.planning import PLANNING_CLAIMS
 from analysis.figures.audit.claims.predicates import TABLE_CLAIMS
 from analysis.figures.audit.claims.slabs import SLAB_CLAIMS
 from analysis.figures.audit.claims.theory import THEORY_CLAIMS
@@ -33,7 +34,14 @@ from analysis.lab.store import OF_BEFORE
 from generators.ground.ownership import owned_directory
 from generators.ground.storage import write_atomic, write_json_atomic
 
-CLAIMS: tuple[Claim, ...] = (*PAPER_CLAIMS, *THEORY_CLAIMS, *SLAB_CLAIMS, *TABLE_CLAIMS, *IDENTITY_CLAIMS)
+CLAIMS: tuple[Claim, ...] = (
+    *PAPER_CLAIMS,
+    *THEORY_CLAIMS,
+    *SLAB_CLAIMS,
+    *TABLE_CLAIMS,
+    *IDENTITY_CLAIMS,
+    *PLANNING_CLAIMS,
+)
 RECORDED = Path(__file__).resolve().parents[3] / "results"
 """Recorded runs of a checkout; an installed copy has none."""
 

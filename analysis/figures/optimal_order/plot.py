@@ -15,6 +15,7 @@ from analysis.figures.optimal_order.units import (
     INVERSIONS,
     KL,
     KL_EXCESS,
+    LEARNED,
     LEAST_KL,
     NATURAL,
     RANDOM,
@@ -44,12 +45,13 @@ def draw_regret(rows: Rows) -> Figure:
     """
     mine = combine_seeds(rows.of(EXPERIMENT_NAME, "optimal-order"))
     models = [model for model in _MODELS if mine.where(model=model)]
+    lines = (*_LINES, LEARNED) if mine.where(decoder=LEARNED) else _LINES
     with paper_style(EXPERIMENT_NAME):
         figure = Figure(figsize=(1.9 + 2.25 * len(models), 5.6), layout="constrained")
         grid = figure.subplots(2, len(models), squeeze=False, sharex="row", sharey=True)
         for line, (metric, label) in zip(grid, _METRICS.items(), strict=True):
             for axes, model in zip(line, models, strict=True):
-                _dots(axes, mine.where(metric=metric, model=model), metric)
+                _dots(axes, mine.where(metric=metric, model=model), metric, lines)
                 axes.set_xlabel(label)
         for axes, model in zip(grid[0], models, strict=True):
             headline(axes, _MODELS[model], "")
@@ -64,11 +66,13 @@ def draw_regret(rows: Rows) -> Figure:
 def _dots(axes: Axes, rows: Rows, metric: str, lines: Sequence[str] = _LINES) -> None:
     kinds = rows.values("distribution")
     for number, (kind, colour, marker) in enumerate(zip(kinds, _COLOURS, _MARKERS, strict=False)):
-        found = [rows.one(distribution=kind, decoder=rule) for rule in lines]
-        at = np.arange(len(lines)) + 0.2 * (1 - number)
+        here = rows.where(distribution=kind)
+        shown = [rule for rule in lines if rule != LEARNED or here.where(decoder=LEARNED)]
+        found = [here.one(decoder=rule) for rule in shown]
+        at = np.array([lines.index(rule) for rule in shown]) + 0.2 * (1 - number)
         lengths = bars(found)
         if metric == KL_EXCESS:  # a mixture of orders may be nearer to the truth than the best single one
-            lengths[:, lines.index(RANDOM)] = bars(found, least=-np.inf)[:, lines.index(RANDOM)]
+            lengths[:, shown.index(RANDOM)] = bars(found, least=-np.inf)[:, shown.index(RANDOM)]
         axes.errorbar(
             [row.value for row in found], at, xerr=lengths, color=colour, marker=marker,
             linestyle="none", markersize=5.0, elinewidth=1.0, label=kind,

@@ -30,6 +30,7 @@ from lo_theory.denoisers.noised import (
 from lo_theory.estimate import Estimate
 from lo_theory.laws.best_order import OrderProblem, choices_by_score, choices_in_order, explaining, generating
 from lo_theory.laws.best_pairs import PairProblem, pairs_by_score
+from lo_theory.laws.learned_order import OrderTraining, learned_order
 from lo_theory.laws.partial_sequences import LawDenoiser, PartialSequences
 from lo_theory.laws.sampler_law import law_error, true_law
 from lo_theory.learning.choices import Shape
@@ -43,6 +44,7 @@ BEST_CHOICE = "best_choice_share"
 RANDOM, NATURAL = "random order", "latents first"
 PER_CALL = "tokens per call"
 MOST_VALID, LEAST_KL = "most valid order", "least KL order"
+LEARNED = "learned order"
 RULES = (RANDOM, TOP, MARGIN, ENTROPY, NATURAL)
 """Orders that know nothing of the truth but, in the last, which tokens are latents."""
 EVERYWHERE, INVERSIONS, UNCERTAIN = "errors everywhere", "errors at inversions", "errors where uncertain"
@@ -83,6 +85,38 @@ class PosteriorUnit:
             wrong = NoisedDenoiser(posterior, hardness, noise=self.noise, doubt=self.doubt, seed=self.seed)
             about = Subject(distribution=self.instance.label, fingerprint="", model=name, seed=self.seed)
             yield from case.rows(case.sequences.answers(wrong, grid=GRID), about)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LearnedUnit:
+    """An order that a small network learned from exact values at some of the sequences with masks.
+
+    Attributes:
+        seed, noise, doubt: of the distribution and the posterior's errors, as of :class:`PosteriorUnit`.
+        width, steps, share: of the network and its training (:class:`OrderTraining`).
+    """
+
+    instance: Listed
+    seed: int
+    width: int = 64
+    steps: int = 1500
+    share: float = 0.5
+    noise: float = _NOISE
+    doubt: float = _DOUBT
+
+    @property
+    def label(self) -> str:
+        """The distribution and the seed."""
+        return f"{self.instance.label}, seed {self.seed}, learned order"
+
+    def measure(self, directory: Path, device: torch.device) -> Iterator[Row]:
+        """Validity and divergence of the learned order under errors everywhere, and where its choices are best."""
+        case = _Case.of(self.instance.with_structure(self.seed))
+        posterior = LawDenoiser(case.truth, case.sequences.length, case.sequences.vocabulary)
+        wrong = NoisedDenoiser(posterior, uniform_hardness, noise=self.noise, doubt=self.doubt, seed=self.seed)
+        about = Subject(distribution=self.instance.label, fingerprint="", model=EVERYWHERE, seed=self.seed)
+        training = OrderTraining(width=self.width, steps=self.steps, share=self.share, seed=self.seed)
+        yield from case.learned_rows(case.sequences.answers(wrong, grid=GRID), training, about)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -170,6 +204,11 @@ class _Case:
         sequences = PartialSequences(distribution.length, distribution.vocabulary)
         return cls(distribution, sequences, true_law(distribution))
 
+    @property
+    def entropy(self) -> float:
+        """Of the truth, in nats."""
+        return -float(self.truth[self.truth > 0] @ np.log(self.truth[self.truth > 0]))
+
     def rows(self, answers: Float64[np.ndarray, "S L V"], about: Subject) -> Iterator[Row]:
         """Validity and divergence of every order, what it loses to the best one, and where its choices are best."""
         made = generating(self.sequences, answers, (self.truth > 0).astype(np.float64))
@@ -177,7 +216,7 @@ class _Case:
         most_valid, validity = made.best()
         least_kl, cross = told.best()
         orders = {**self._rules(answers), MOST_VALID: most_valid, LEAST_KL: least_kl}
-        entropy = -float(self.truth[self.truth > 0] @ np.log(self.truth[self.truth > 0]))
+        entropy = self.entropy
         top, bottom = float(validity[-1]), -float(cross[-1]) - entropy
         for name, choices in orders.items():
             yield from self.law_rows(made.law(choices), name, top, bottom, about)
@@ -185,6 +224,18 @@ class _Case:
                 yield _row(about, name, KL_OVER_ORDERS, -told.random_value() - entropy)
             elif name in _SCORES:
                 yield from self._choice_rows(told, name, choices, told.is_best(choices, cross), about)
+
+    def learned_rows(
+        self, answers: Float64[np.ndarray, "S L V"], training: OrderTraining, about: Subject
+    ) -> Iterator[Row]:
+        """The same of an order that a network learned from the values of least divergence."""
+        made = generating(self.sequences, answers, (self.truth > 0).astype(np.float64))
+        told = explaining(self.sequences, self.sequences.conditionals(self.truth), answers)
+        cross = told.best()[1]
+        choices = learned_order(told, answers, training).choices
+        top, bottom = float(made.best()[1][-1]), -float(cross[-1]) - self.entropy
+        yield from self.law_rows(made.law(choices), LEARNED, top, bottom, about)
+        yield from self._choice_rows(told, LEARNED, choices, told.is_best(choices, cross), about)
 
     def _rules(self, answers: Float64[np.ndarray, "S L V"]) -> Mapping[str, Int64[np.ndarray, " S"] | None]:
         scored = {name: choices_by_score(self.sequences, answers, score) for name, score in _SCORES.items()}
@@ -239,6 +290,7 @@ class OrderSize:
         paired: instances for two tokens per call.
         networks: trained on the first of each kind.
         steps, layers, width: of the networks.
+        learned: distributions of each kind for which an order is learned.
     """
 
     instances: tuple[Listed, ...]
@@ -248,6 +300,7 @@ class OrderSize:
     steps: int
     layers: int = 2
     width: int = 32
+    learned: int = 0
 
 
 def _instances(nae: tuple[int, int], hashed: tuple[int, int], parity: tuple[int, int]) -> tuple[Listed, ...]:
@@ -258,9 +311,14 @@ def _instances(nae: tuple[int, int], hashed: tuple[int, int], parity: tuple[int,
 
 _FEW = _instances((4, 4), (3, 3), (4, 4))
 SIZES: dict[ScaleName, OrderSize] = {
-    "smoke": OrderSize(instances=_FEW, distributions=8, paired=_FEW, networks=3, steps=300),
+    "smoke": OrderSize(instances=_FEW, distributions=8, paired=_FEW, networks=3, steps=300, learned=8),
     "small": OrderSize(
-        instances=_instances((4, 5), (3, 4), (4, 5)), distributions=50, paired=_FEW, networks=5, steps=1500
+        instances=_instances((4, 5), (3, 4), (4, 5)),
+        distributions=50,
+        paired=_FEW,
+        networks=5,
+        steps=1500,
+        learned=50,
     ),
     "paper": OrderSize(
         instances=_instances((5, 7), (4, 4), (6, 6)),
@@ -270,12 +328,13 @@ SIZES: dict[ScaleName, OrderSize] = {
         steps=20_000,
         layers=3,
         width=64,
+        learned=50,
     ),
 }
 
 
-def units(size: OrderSize) -> list[PosteriorUnit | PairUnit | NetworkUnit]:
-    """Per kind: distributions with errors, then without and two tokens per call, then networks."""
+def units(size: OrderSize) -> list[PosteriorUnit | PairUnit | NetworkUnit | LearnedUnit]:
+    """Per kind: distributions with errors, then without and two tokens per call, then networks, then learned orders."""
     wrong = [PosteriorUnit(instance=i, seed=seed) for i in size.instances for seed in range(size.distributions)]
     pairs = [PairUnit(instance=i, seed=seed) for i in size.paired for seed in range(size.distributions)]
     trained = [
@@ -283,4 +342,5 @@ def units(size: OrderSize) -> list[PosteriorUnit | PairUnit | NetworkUnit]:
         for i in size.instances
         for seed in range(size.networks)
     ]
-    return [*wrong, *pairs, *trained]
+    learned = [LearnedUnit(instance=i, seed=seed) for i in size.instances for seed in range(size.learned)]
+    return [*wrong, *pairs, *trained, *learned]

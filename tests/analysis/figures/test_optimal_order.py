@@ -17,6 +17,7 @@ from analysis.figures.optimal_order.units import (
     KL,
     KL_EXCESS,
     KL_OVER_ORDERS,
+    LEARNED,
     LEAST_KL,
     MOST_VALID,
     NATURAL,
@@ -25,6 +26,7 @@ from analysis.figures.optimal_order.units import (
     UNCERTAIN,
     VALIDITY,
     VALIDITY_LOST,
+    LearnedUnit,
     NetworkUnit,
     OrderSize,
     PairUnit,
@@ -45,7 +47,7 @@ BINARY = Listed(kind="NAE-SAT", n_latents=3, n_observations=2)
 TERNARY = Listed(kind="hash of three symbols", n_latents=2, n_observations=2)
 PARITY = Listed(kind="parity", n_latents=3, n_observations=2)
 TINY = OrderSize(
-    instances=(BINARY, TERNARY), distributions=1, paired=(TERNARY,), networks=1, steps=2, layers=1, width=8
+    instances=(BINARY, TERNARY), distributions=1, paired=(TERNARY,), networks=1, steps=2, layers=1, width=8, learned=1
 )
 
 
@@ -128,12 +130,28 @@ def test_a_network_has_its_seed_and_is_trained(tmp_path):
     assert longer.one(decoder=RANDOM, metric=KL).value < rows.one(decoder=RANDOM, metric=KL).value
 
 
+def test_a_learned_order_is_between_the_best_and_a_random_one_along_its_orders(tmp_path):
+    unit = LearnedUnit(instance=BINARY, seed=1, width=32, steps=200, share=1.0)
+    rows = measured(unit, tmp_path)
+    assert {(row.model, row.decoder) for row in rows} == {(EVERYWHERE, LEARNED)}
+    assert measured(unit, tmp_path) == rows
+    beside = measured(PosteriorUnit(instance=BINARY, seed=1), tmp_path).where(model=EVERYWHERE)
+    learned, least = rows.one(metric=KL), beside.one(decoder=LEAST_KL, metric=KL)
+    assert learned.value == pytest.approx(least.value + rows.one(metric=KL_EXCESS).value)
+    assert least.value - 1e-9 <= learned.value < beside.one(decoder=RANDOM, metric=KL_OVER_ORDERS).value
+    assert rows.one(metric=VALIDITY_LOST).value >= -1e-9
+    assert len(rows.where(metric=BEST_CHOICE)) == 4
+    untaught = measured(replace(unit, steps=1), tmp_path)  # negative control
+    assert untaught.one(metric=KL).value > learned.value
+
+
 def test_the_experiment_goes_from_nothing_to_its_report(tmp_path):
     tiny = replace(EXPERIMENT, sizes={"smoke": TINY})
     page = tiny.reproduce("smoke", tmp_path, jobs=1, quiet=True).read_text()
     assert page.count("<figure>") == 3
     assert len(list((tmp_path / "figures").iterdir())) == 6
     assert "most valid order" in page
+    assert "told the exact values at a random half" in page
 
 
 def test_an_order_that_beats_the_best_fails_its_check(tmp_path):

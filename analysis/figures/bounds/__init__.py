@@ -1,0 +1,1 @@
+"""Bounds on parallel decoding beside its exact loss, and the schedules that they recommend."""
