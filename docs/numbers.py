@@ -107,10 +107,10 @@ def paper_solved(number_of_table: int, rule: str) -> str:
 
 def environment() -> Environment:
     """Templates with the functions of this module and of those built upon it; an unknown name is an error."""
-    from docs import derived, estimates, samples
+    from docs import derived, estimates, samples, text_tables
 
     made = Environment(loader=FileSystemLoader(ROOT / "docs"), undefined=StrictUndefined, keep_trailing_newline=True)
     own = (row, number, percent, table, minutes, claims, paper_accuracy, paper_solved)
-    functions = (*own, *derived.FUNCTIONS, *estimates.FUNCTIONS, *samples.FUNCTIONS)
+    functions = (*own, *derived.FUNCTIONS, *estimates.FUNCTIONS, *samples.FUNCTIONS, *text_tables.FUNCTIONS)
     made.globals |= {function.__name__: function for function in functions}
     return made

@@ -53,6 +53,11 @@ def mean_estimate(values: Float[np.ndarray, "n"], method: Method = "monte_carlo"
     return Estimate(value=float(np.mean(values)), standard_error=error, samples=n, method=method)
 
 
+def exact_estimate(value: float) -> Estimate:
+    """A number that nothing was sampled for."""
+    return Estimate(value=value, standard_error=0.0, samples=1, method="exact")
+
+
 def ratio_estimate(
     totals: Float[np.ndarray, "n"], cells: Float[np.ndarray, "n"], method: Method = "monte_carlo"
 ) -> Estimate:

@@ -13,7 +13,15 @@ from nbclient.exceptions import CellExecutionError
 
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
-NAMES = ["01_distributions", "02_train_and_compare", "03_task_error", "04_decoding", "05_puzzles"]
+NAMES = [
+    "01_distributions",
+    "02_train_and_compare",
+    "03_task_error",
+    "04_decoding",
+    "05_puzzles",
+    "06_text",
+    "08_planning",
+]
 PNG = b"\x89PNG\r\n"
 
 

@@ -55,17 +55,19 @@ ARM_NATURAL, ARM_REVERSED = Learner("arm natural", "natural"), Learner("arm reve
 _NAMED = {learner.name: learner for learner in (Learner(MDM), Learner(CONTROL), ARM_NATURAL, ARM_REVERSED)}
 
 
-def pi_learner(order: Literal["closer", "uniform"], number: int) -> Learner:
+PiOrder = Literal["closer", "much-closer", "uniform"]
+_KINDS: dict[str, PiOrder] = {kind: kind for kind in ("closer", "much-closer", "uniform")}
+
+
+def pi_learner(order: PiOrder, number: int) -> Learner:
     """The autoregressive learner of a random order (paper 3.1)."""
     return Learner(f"pi {order} {number}", order, number)
 
 
 def read_learner(name: str) -> Learner | None:
     """The learner of that name, such as ``mdm``, ``exact posterior``, ``arm natural`` or ``pi uniform 0``, or None."""
-    pi = re.fullmatch(r"pi (closer|uniform) (\d+)", name)
-    if pi is None:
-        return _NAMED.get(name)
-    return pi_learner("closer" if pi[1] == "closer" else "uniform", int(pi[2]))
+    pi = re.fullmatch(rf"pi ({'|'.join(_KINDS)}) (\d+)", name)
+    return _NAMED.get(name) if pi is None else pi_learner(_KINDS[pi[1]], int(pi[2]))
 
 
 def spoken_learners(models: Iterable[str]) -> dict[str, str]:
@@ -80,7 +82,8 @@ def _spoken(learner: Learner) -> str:
         return "MDM" if kind == MDM else learner.name
     if kind == "arm":
         return f"ARM, {learner.order} order"
-    order = "closer to the natural order" if learner.order == "closer" else "uniform order"
+    near = "closer to the natural order"
+    order = {"closer": near, "much-closer": f"much {near}"}.get(learner.order, "uniform order")
     return f"pi-learner, {order}, permutation {learner.number}"
 
 
@@ -97,8 +100,8 @@ def order_of(model: str, distribution: LODistribution, structure_seed: int) -> I
     learner = read_learner(model)
     if learner is None or learner.order is None:
         raise ValueError(
-            f"unknown learner {model!r}; the autoregressive ones are 'arm natural', 'arm reversed', 'pi closer 0' and "
-            "'pi uniform 0', with any number."
+            f"unknown learner {model!r}; the autoregressive ones are 'arm natural', 'arm reversed', 'pi closer 0', "
+            "'pi much-closer 0' and 'pi uniform 0', with any number."
         )
     natural = np.concatenate([distribution.latent_positions, distribution.observation_positions])
     return named_order(learner.order, natural, np.random.default_rng([structure_seed, _ORDER, learner.number]))

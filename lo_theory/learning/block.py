@@ -12,6 +12,7 @@ from torch.nn import functional
 
 from lo_theory.learning.attention import attention
 from lo_theory.learning.choices import Shape
+from lo_theory.learning.dropout import Dropout
 from lo_theory.learning.key_value_cache import BlockCache
 from lo_theory.learning.rms_norm import rms_norm
 
@@ -79,6 +80,7 @@ class Block(nn.Module):
         past: BlockCache | None = None,
         visible: Tensor | None = None,
         asked: AskedPlaces | None = None,
+        dropout: Dropout | None = None,
     ) -> Tensor:
         """(B, T, W) of all places, or (M, W) of the asked ones.
 
@@ -86,6 +88,7 @@ class Block(nn.Module):
             rotation: of queries and keys; None: positions are learned.
             past: keys and values of places before these, to which those of these are added.
             visible: (T, keys), which keys each place sees; None: all, or those up to itself if the block is causal.
+            dropout: of what is added to the residual stream.
         """
         normed = rms_norm(x, self.attention_gain)
         if asked is None:
@@ -94,9 +97,11 @@ class Block(nn.Module):
             mixed, x = asked.of(self._attend(normed, rotation, past, visible)), asked.of(x)
         else:
             mixed, x = asked.of_queries(self._attend_from(normed, rotation, asked.queries)), asked.of(x)
-        x = x + functional.linear(mixed, self.attention_out)
+        written = functional.linear(mixed, self.attention_out)
+        x = x + (written if dropout is None else dropout(written))
         inner = self._activate(functional.linear(rms_norm(x, self.mlp_gain), self.mlp_in))  # (..., hidden)
-        return x + functional.linear(inner, self.mlp_out)
+        written = functional.linear(inner, self.mlp_out)
+        return x + (written if dropout is None else dropout(written))
 
     def _attend(
         self, x: Tensor, rotation: tuple[Tensor, Tensor] | None, past: BlockCache | None, visible: Tensor | None

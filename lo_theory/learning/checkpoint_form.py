@@ -36,7 +36,7 @@ class NetworkForm(Form, frozen=True):
     """:class:`~lo_theory.learning.network.NetworkConfig`, which judges the ranges.
 
     Files from before there were coordinates or patches lack those fields, their networks have none; and where there is
-    no word of loops, the layers are run once.
+    no word of loops, the layers are run once; of orders, none is told.
     """
 
     length: int
@@ -51,6 +51,7 @@ class NetworkForm(Form, frozen=True):
     coordinates: dict[str, Any] | None = None
     patches: dict[str, Any] | None = None
     loops: int = 1
+    any_order: bool = False
 
 
 class TrainingForm(Form, frozen=True):
@@ -85,6 +86,7 @@ class AutoregressiveForm(Form, frozen=True):
 
     objective: str
     order: list[Count]
+    dropout: Finite | None = None
 
 
 class AnswerForm(Form, frozen=True):

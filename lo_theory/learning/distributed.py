@@ -30,6 +30,7 @@ from torch import distributed as communication
 
 from generators.ground.together import Member, MemberLost
 from lo_theory.learning.checkpoint import network_tensors, restore_network
+from lo_theory.learning.dropout import Dropout
 from lo_theory.learning.network import Transformer
 from lo_theory.learning.optimizer import WeightOptimizer, optimizer_tensors, restore_optimizers
 
@@ -126,8 +127,21 @@ class DividedTransformer(Transformer):
         self._inner = (network,)  # no module inside this one
         self._team = team
 
-    def forward(self, tokens: Int64[Tensor, "B T"], where: Bool[Tensor, "B T"] | None = None) -> Float[Tensor, "*at V"]:
-        """As the network's own."""
+    def forward(
+        self,
+        tokens: Int64[Tensor, "B T"],
+        where: Bool[Tensor, "B T"] | None = None,
+        *,
+        order: Int64[Tensor, "B T"] | None = None,
+        dropout: Dropout | None = None,
+    ) -> Float[Tensor, "*at V"]:
+        """As the network's own; without orders and dropout, which are for one process.
+
+        Raises:
+            ValueError: either.
+        """
+        if order is not None or dropout is not None:
+            raise ValueError("several processes divide neither orders nor dropout; train such a network in one.")
         (network,) = self._inner
         return self._gathered(network(*self._own(tokens, where))[None], tokens, where)[0]
 

@@ -17,7 +17,8 @@ def weight_count(config: NetworkConfig) -> int:
     matrices = 4 * config.width**2 + (3 if config.mlp == "swiglu" else 2) * config.width * config.hidden_width
     positions = config.places * config.width if config.positions == "learned" else 0
     norms = (2 * config.layers + 1) * config.width
-    return config.layers * matrices + norms + positions + (2 * config.vocabulary + 2) * config.width
+    told = (2 * config.length + 1) * config.width if config.any_order else 0
+    return config.layers * matrices + norms + positions + told + (2 * config.vocabulary + 2) * config.width
 
 
 def activation_bytes(config: NetworkConfig, batch_size: int) -> int:

@@ -1,6 +1,6 @@
 """One small transformer for every learner: bidirectional for masked diffusion, causal for an ARM or a pi-learner.
 
-Pre-norm blocks with RMSNorm, no biases, no dropout and no time embedding (the paper's network sees no time). The
+Pre-norm blocks with RMSNorm, no biases and no time embedding (the paper's network sees no time). The
 embedding knows V + 2 ids: the tokens, the mask (V) and the pad (V + 1). The head knows V: neither can be predicted.
 """
 
@@ -15,10 +15,13 @@ from jaxtyping import Bool, Float, Int64
 from torch import Tensor, nn
 from torch.nn import functional
 
+from generators.ground.later import later
 from lo_theory.learning.block import AskedPlaces, Block, normal_weights, rotary_angles, rotation_of
 from lo_theory.learning.choices import Shape
 from lo_theory.learning.coordinates import CoordinateEmbedding, GridCoordinates
+from lo_theory.learning.dropout import Dropout
 from lo_theory.learning.key_value_cache import KeyValueCache
+from lo_theory.learning.order_embedding import OrderEmbedding
 from lo_theory.learning.patches import PatchEmbedding, PromptPatches
 from lo_theory.learning.rms_norm import rms_norm
 
@@ -36,6 +39,8 @@ class NetworkConfig(Shape):
         causal: each position sees itself and those before it, else all.
         coordinates: tell the network which cell of a grid each token belongs to, beside its position; None: do not.
         patches: read the prompt several tokens at a time; None: one by one.
+        any_order: a causal network that is told with each row the order in which it reads
+            (:mod:`lo_theory.learning.any_order`).
     Raises:
         ValueError: a size below 1, width not divisible by heads, an odd head width with rotary positions, an unknown
             kind of positions or MLP, or a grid or prompt that does not fit the sequence.
@@ -46,6 +51,7 @@ class NetworkConfig(Shape):
     causal: bool = False
     coordinates: GridCoordinates | None = None
     patches: PromptPatches | None = None
+    any_order: bool = later(False)
 
     def __post_init__(self) -> None:
         for name in ("length", "vocabulary", "layers", "loops", "width", "heads", "hidden_width"):
@@ -59,6 +65,11 @@ class NetworkConfig(Shape):
             raise ValueError(f"rotary positions need an even width per head; got {self.head_width}.")
         if self.mlp not in ("gelu", "swiglu"):
             raise ValueError(f"mlp must be 'gelu' or 'swiglu'; got {self.mlp!r}.")
+        if self.any_order and (not self.causal or self.patches is not None or self.coordinates is not None):
+            raise ValueError(
+                "a network that is told orders is causal and reads tokens one by one, without a grid; pass causal=True "
+                "and neither coordinates nor patches."
+            )
         if self.coordinates is not None:
             self.coordinates.check(self.length, self.vocabulary)
         if self.patches is not None:
@@ -124,25 +135,37 @@ class Transformer(nn.Module):
         self.coordinates = None if grid is None else CoordinateEmbedding(grid, config.width, config.causal, generator)
         cut = config.patches
         self.patches = None if cut is None else PatchEmbedding(cut, config.vocabulary + 2, config.width, generator)
+        told = config.any_order
+        self.told = OrderEmbedding(config.length, config.width, generator) if told else None
         if cut is not None and self.positions is not None:
             with torch.no_grad():
                 self.positions[int(config.causal) :][: cut.number] = 0.0
 
-    def forward(self, tokens: Int64[Tensor, "B T"], where: Bool[Tensor, "B T"] | None = None) -> Float[Tensor, "*at V"]:
+    def forward(
+        self,
+        tokens: Int64[Tensor, "B T"],
+        where: Bool[Tensor, "B T"] | None = None,
+        *,
+        order: Int64[Tensor, "B T"] | None = None,
+        dropout: Dropout | None = None,
+    ) -> Float[Tensor, "*at V"]:
         """Float32 logits over the V tokens, at every position or only at the selected ones.
 
         Args:
             tokens: ids in ``range(V + 2)``; T is the network's length, or at most that if it is causal.
             where: positions whose logits are wanted; the head is applied to no others. None lies in a prompt that is
                 read in patches.
+            order: the position that each one predicts, for a network that is told orders and for no other.
+            dropout: for a step of training.
         Returns:
             (B, T, V), or (M, V) in row-major order of the M selected positions. NaN in a prompt that is read in
             patches: there is no answer to what is never asked.
         Raises:
-            ValueError: the sequences do not have the network's length, or end within a prompt that is read in patches.
+            ValueError: the sequences do not have the network's length, or end within a prompt that is read in patches;
+                no order for a network that is told orders, or one for another.
             IndexError: an id out of range (CPU; a GPU aborts).
         """
-        *_, x = self._states(tokens, None if where is None else self._asked(where))
+        *_, x = self._states(tokens, None if where is None else self._asked(where), order, dropout)
         return self._everywhere(x, tokens.shape[1]) if where is None else self._logits(x)
 
     def layer_logits(
@@ -203,16 +226,22 @@ class Transformer(nn.Module):
         yield from self.parameters()
         yield from self.buffers()
 
-    def _states(self, tokens: Int64[Tensor, "B T"], asked: AskedPlaces | None) -> Iterator[Float[Tensor, "*at W"]]:
+    def _states(
+        self,
+        tokens: Int64[Tensor, "B T"],
+        asked: AskedPlaces | None,
+        order: Int64[Tensor, "B T"] | None = None,
+        dropout: Dropout | None = None,
+    ) -> Iterator[Float[Tensor, "*at W"]]:
         """What each block passes on, in every loop: (B, places, W), the last one (M, W) if only M places are asked."""
         self._check_length(tokens.shape[1])
-        x = self._read(tokens)
+        x = self._read(tokens, order)
         rotation = None if self.positions is not None else rotation_of(self.angles[: x.shape[1]], x)
         *before, last = self._passes
         for block in before:
-            x = block(x, rotation)
+            x = block(x, rotation, dropout=dropout)
             yield x
-        yield last(x, rotation, asked=asked)
+        yield last(x, rotation, asked=asked, dropout=dropout)
 
     def _asked(self, where: Bool[Tensor, "B T"]) -> AskedPlaces:
         answered = where[:, self._prompt :]  # the places end where the tokens do
@@ -235,9 +264,18 @@ class Transformer(nn.Module):
         """Tokens that are read in patches."""
         return 0 if self.config.patches is None else self.config.patches.tokens
 
-    def _read(self, tokens: Int64[Tensor, "B T"]) -> Float[Tensor, "B places W"]:
+    def _read(
+        self, tokens: Int64[Tensor, "B T"], order: Int64[Tensor, "B T"] | None = None
+    ) -> Float[Tensor, "B places W"]:
         """Embeddings of tokens and patches, with what is known of where they stand."""
         x = functional.embedding(tokens, self.embedding)
+        if (order is None) != (self.told is None):
+            raise ValueError(
+                "this network is told the order in which it reads; pass order." if order is None
+                else "this network is told no order; build it with NetworkConfig(any_order=True)."
+            )  # fmt: skip
+        if self.told is not None and order is not None:
+            x = x + self.told(order)
         if self.patches is not None:
             start = int(self.config.causal)  # the start symbol
             stop = start + self._prompt

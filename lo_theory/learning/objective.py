@@ -17,6 +17,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 from torch.nn import functional
 
+from lo_theory.learning.dropout import Dropout, check_dropout
 from lo_theory.learning.masking import Masker, WeightedMasks, count_masks, stratified_count_masks
 from lo_theory.learning.network import NetworkConfig, Transformer
 from lo_theory.orders import check_order
@@ -150,12 +151,20 @@ class AutoregressiveObjective:
     """The pi-learner: a causal network on the permuted sequence, -sum_t log p(x[order[t]] | x[order[:t]]).
 
     The input is the mask as start symbol followed by all but the last token in order; position t of the network is
-    step t of the order. Raises ValueError where ``order`` is no permutation.
+    step t of the order.
+
+    Attributes:
+        order: (L,).
+        dropout: share of what blocks write that a step of training leaves out; in one process alone.
+    Raises:
+        ValueError: an order that is no permutation, or a share outside [0, 1).
     """
 
     order: np.ndarray
+    dropout: float = 0.0
 
     def __post_init__(self) -> None:
+        check_dropout(self.dropout)
         object.__setattr__(self, "order", check_order(self.order, len(self.order)))
 
     @property
@@ -173,14 +182,17 @@ class AutoregressiveObjective:
     def loss(
         self, network: Transformer, rows: Int64[Tensor, "B L"], generator: torch.Generator, *, progress: float = 1.0
     ) -> Float[Tensor, ""]:
-        """-log p along the order, averaged over rows; deterministic, and the same throughout the training."""
+        """-log p along the order, averaged over rows, the same throughout the training; random with dropout alone."""
         permuted = rows[:, self._index.to(rows.device)]
-        logits = network(shift_right(permuted, network.config.mask_id))  # (B, L, V)
+        inputs = shift_right(permuted, network.config.mask_id)
+        left_out = {"dropout": Dropout(self.dropout, generator)} if self.dropout else {}
+        logits = network(inputs, **left_out)  # (B, L, V)
         return functional.cross_entropy(logits.flatten(0, 1), permuted.flatten(), reduction="sum") / len(rows)
 
     def to_json(self) -> dict[str, Any]:
-        """The order."""
-        return {"objective": "autoregressive", "order": self.order.tolist()}
+        """The order, and the dropout if there is any."""
+        form = {"objective": "autoregressive", "order": self.order.tolist()}
+        return form | {"dropout": self.dropout} if self.dropout else form
 
     @cached_property
     def _index(self) -> Tensor:

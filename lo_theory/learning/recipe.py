@@ -25,12 +25,14 @@ def build_network(
     device: str | torch.device = "cpu",
     coordinates: GridCoordinates | None = None,
     patches: PromptPatches | None = None,
+    any_order: bool = False,
 ) -> Transformer:
     """An untrained network of this shape that reads the rows of ``source``, causal if the objective is.
 
     Args:
         shape: its size; of a value with more fields, such as a setting, the others do not matter.
         seed: of the initial weights.
+        any_order: it is told the order of each row, as :mod:`lo_theory.learning.any_order` asks.
     Raises:
         ValueError: a shape that no network has or that does not fit into memory, or coordinates or patches that do not
             fit the rows.
@@ -41,6 +43,7 @@ def build_network(
         causal=objective.causal,
         coordinates=coordinates,
         patches=patches,
+        any_order=any_order,
         **dataclasses.asdict(shape.shape),
     )
     check_network_fits(config)
@@ -57,6 +60,7 @@ def train_network(
     device: str | torch.device = "cpu",
     coordinates: GridCoordinates | None = None,
     patches: PromptPatches | None = None,
+    any_order: bool = False,
 ) -> TrainResult:
     """:func:`build_network` with the seed of ``config``, trained; a run that was stopped goes on from its checkpoint.
 
@@ -66,6 +70,13 @@ def train_network(
         ValueError, TrainingDiverged, KeyboardInterrupt: as :func:`lo_theory.learning.training.train`.
     """
     network = build_network(
-        shape, objective, source, seed=config.seed, device=device, coordinates=coordinates, patches=patches
+        shape,
+        objective,
+        source,
+        seed=config.seed,
+        device=device,
+        coordinates=coordinates,
+        patches=patches,
+        any_order=any_order,
     )
     return train(network, objective, source, config, directory=directory)

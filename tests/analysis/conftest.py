@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
+from analysis.measures import text_data
+from generators.text.corpus import Corpus, Splits
+from generators.text.units import LETTERS
 from lo_theory.learning.checkpoint import Checkpoint, network_tensors, save_checkpoint
 from lo_theory.learning.network import NetworkConfig, Transformer
 
@@ -51,3 +55,20 @@ def refused_in_one_line(capsys) -> Callable[..., None]:
         assert sorted(folder.rglob("*")) == before
 
     return check
+
+
+@pytest.fixture(scope="session")
+def letters() -> Splits:
+    """A few thousand random letters for training, validation and test, in place of Python's documentation."""
+    drawn = np.random.default_rng(0).choice(27, size=9000, p=np.arange(1, 28) / 378)
+    parts = zip(("train", "validation", "test"), np.split(drawn, [6000, 7500]), strict=True)
+    return Splits(*(Corpus(name, tokens, LETTERS) for name, tokens in parts))
+
+
+@pytest.fixture
+def small_text(monkeypatch: pytest.MonkeyPatch, letters: Splits) -> Iterator[None]:
+    """Texts and chains of experiments are those of :func:`letters`; reading Python's documentation takes seconds."""
+    monkeypatch.setattr(text_data, "_python", lambda **_: letters)
+    text_data._made.cache_clear()
+    yield
+    text_data._made.cache_clear()
