@@ -38,6 +38,7 @@ class Source:
 
 _OWN: dict[tuple[str, ScaleName], tuple[str, ...]] = {
     ("bayes", "smoke"): ("bayes",),
+    ("bounds", "small"): ("bounds", "bounds_schedules", "bounds_sequences"),
     ("gap", "smoke"): ("gap",),
     ("growth", "smoke"): ("growth",),
     ("hardness", "smoke"): ("task_error", "likelihood_gap", "order_accuracy"),
