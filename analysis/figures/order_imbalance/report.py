@@ -138,4 +138,4 @@ def _table(rows: Rows) -> TableItem:
     )  # fmt: skip
 
 
-EXPERIMENT = Experiment(name=EXPERIMENT_NAME, sizes=SIZES, units=units, figures=figures, report=report)
+EXPERIMENT = Experiment(name="order-imbalance", sizes=SIZES, units=units, figures=figures, report=report)
