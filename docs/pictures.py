@@ -45,6 +45,7 @@ _OWN: dict[tuple[str, ScaleName], tuple[str, ...]] = {
     ("inversion", "smoke"): ("inversion",),
     ("leak", "smoke"): ("leak",),
     ("optimal-order", "small"): ("optimal_order", "optimal_choices", "optimal_pairs"),
+    ("order-imbalance", "smoke"): ("order_imbalance",),
     ("orders", "smoke"): ("orders",),
     ("overlap", "smoke"): ("overlap",),
     ("phase", "smoke"): ("phase", "phase_small"),
