@@ -104,7 +104,7 @@ class Experiment(Generic[Size]):
             quiet: show no progress.
         Raises:
             ValueError: it has no such scale.
-            As :func:`run_units`.
+            ChildProcessError, OSError: as :func:`run_units`.
         """
         started = time.perf_counter()
         if scale not in self.sizes:
