@@ -7,8 +7,8 @@ from analysis.figures.repeats.plot import crossing_words
 from analysis.figures.repeats.units import MODELS
 from analysis.figures.scaling.losses import curve, kinds, lawful, mean_loss, texts
 from analysis.figures.scaling.plot import spoken_text
-from analysis.figures.scaling.units import EXCESS
 from analysis.measures.text_learners import spoken_text_learners
+from analysis.measures.text_networks import EXCESS
 from docs.numbers import single
 
 

@@ -14,7 +14,7 @@ import torch
 from jaxtyping import Int64
 
 from analysis.lab.rows import CONTROL, MDM, Subject
-from analysis.lab.store import unit_key
+from analysis.lab.store import Config, unit_key
 from analysis.measures.setting import DISTRIBUTIONS, Setting
 from generators.distribution import LODistribution
 from generators.ground.draws import derived_seed
@@ -169,7 +169,7 @@ def train_unit(unit: LearnerUnit, objective: Objective, directory: Path, device:
     ).network
 
 
-def training_folder(unit: LearnerUnit, directory: Path) -> Path:
+def training_folder(unit: Config, directory: Path) -> Path:
     """Where the training of a unit lies, below the directory of its run."""
     return directory / "training" / unit_key(unit)
 
@@ -183,13 +183,8 @@ def network_config(unit: LearnerUnit, objective: Objective) -> NetworkConfig:
 
 
 def train_config(unit: LearnerUnit, objective: Objective, device: torch.device) -> TrainConfig:
-    """How the setting of a unit says that its network is trained.
-
-    On a processor checkpoints are so frequent that a stopped run loses a minute or two; how often has no part in the
-    numbers.
-    """
-    setting, usual = unit.setting, TrainConfig(steps=1).checkpoint_every
-    step = setting.batch_size * training_flops(network_config(unit, objective))
+    """How the setting of a unit says that its network is trained; how often it is saved has no part in the numbers."""
+    setting, config = unit.setting, network_config(unit, objective)
     return TrainConfig(
         steps=setting.steps,
         learning_rate=setting.learning_rate,
@@ -197,5 +192,11 @@ def train_config(unit: LearnerUnit, objective: Objective, device: torch.device) 
         weight_decay=setting.weight_decay,
         optimizer=setting.optimizer,
         seed=unit.seed,
-        checkpoint_every=min(usual, max(1, round(_UNSAVED / step))) if device.type == "cpu" else usual,
+        checkpoint_every=steps_between_checkpoints(setting.batch_size * training_flops(config), device),
     )
+
+
+def steps_between_checkpoints(step_flops: int, device: torch.device) -> int:
+    """The usual number; on a processor so few that a stopped training loses a minute or two."""
+    usual = TrainConfig(steps=1).checkpoint_every
+    return min(usual, max(1, round(_UNSAVED / step_flops))) if device.type == "cpu" else usual

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -11,15 +12,15 @@ import numpy as np
 import torch
 from jaxtyping import Integer
 
-from analysis.lab.rows import CONTROL, MDM, Row, Subject
-from analysis.lab.store import unit_key
+from analysis.lab.rows import CONTROL, MDM, Subject
+from analysis.measures.learner import steps_between_checkpoints, training_folder
 from analysis.measures.text_data import TextData, text_data, text_vocabulary
 from analysis.measures.text_learners import is_any_order, orders_of, text_objective
 from generators.ground.later import later
 from lo_theory.denoisers.denoiser import Denoiser
 from lo_theory.denoisers.network import CausalDenoiser, MaskedDenoiser
 from lo_theory.denoisers.oracle import PosteriorDenoiser
-from lo_theory.estimate import Estimate
+from lo_theory.estimate import Estimate, exact_estimate
 from lo_theory.learning.any_order import any_order_log_probs
 from lo_theory.learning.flops import training_flops
 from lo_theory.learning.memory import weight_count
@@ -33,8 +34,8 @@ from lo_theory.likelihood import RowNats, chain_nll, monte_carlo_nelbo
 from lo_theory.orders import uniform
 from lo_theory.posteriors.exact import exact_posterior
 
+LOSS, EXCESS, FLOOR = "validation_nats_per_token", "excess_nats_per_token", "floor_nats_per_token"
 _MASKS = 14  # stream of the masks behind a bound
-_UNSAVED = 1e12  # operations that a stopped training may lose on a processor
 _ROWS_PER_CALL = 64
 
 
@@ -153,8 +154,8 @@ def text_source(network: TextNetwork) -> RowSource:
 def trained_text_network(network: TextNetwork, directory: Path, device: torch.device) -> Transformer:
     """Train it, or read it if it is trained; a training that was stopped goes on.
 
-    Weights, checkpoint and log lie in :func:`text_folder`: whoever names the same network in the same directory gets
-    the one that is there.
+    Weights, checkpoint and log lie in its :func:`~analysis.measures.learner.training_folder`: whoever names the same
+    network in the same directory gets the one that is there.
 
     Raises:
         ValueError: what is there belongs to another training.
@@ -165,21 +166,15 @@ def trained_text_network(network: TextNetwork, directory: Path, device: torch.de
         network.objective(),
         text_source(network),
         train_config(network, device),
-        directory=text_folder(network, directory),
+        directory=training_folder(network, directory),
         device=device,
         any_order=is_any_order(network.model),
     ).network
 
 
-def text_folder(network: TextNetwork, directory: Path) -> Path:
-    """Where the training lies, below the directory of a run."""
-    return directory / "training" / unit_key(network)
-
-
 def train_config(network: TextNetwork, device: torch.device) -> TrainConfig:
     """How it is trained; how often a processor saves has no part in the numbers."""
-    setting, usual = network.setting, TrainConfig(steps=1).checkpoint_every
-    step = setting.batch_size * training_flops(network.config())
+    setting = network.setting
     return TrainConfig(
         steps=setting.steps,
         learning_rate=setting.learning_rate,
@@ -187,7 +182,7 @@ def train_config(network: TextNetwork, device: torch.device) -> TrainConfig:
         weight_decay=setting.weight_decay,
         optimizer=setting.optimizer,
         seed=network.seed,
-        checkpoint_every=max(1, round(_UNSAVED / step)) if device.type == "cpu" else usual,
+        checkpoint_every=steps_between_checkpoints(setting.batch_size * training_flops(network.config()), device),
     )
 
 
@@ -258,13 +253,6 @@ def per_token(nats: RowNats, length: int) -> Estimate:
     )  # fmt: skip
 
 
-def loss_row(
-    network: TextNetwork, data: TextData, nats: RowNats, *, experiment: str, metric: str, **where: float | str | None
-) -> Row:
-    """The validation loss as a row of results, in nats per token."""
-    return network.about(data).row(experiment, metric, per_token(nats, data.length), **where)
-
-
 def excess_nats(nats: RowNats, rows: Integer[np.ndarray, "n L"], data: TextData, *, draws: int = 16) -> RowNats:
     """Nats per sequence above the truth, row by row: zero for the exact posterior on *any* rows.
 
@@ -282,3 +270,23 @@ def excess_nats(nats: RowNats, rows: Integer[np.ndarray, "n L"], data: TextData,
         return RowNats(nats.nats + data.law.log_prob(rows), nats.method)
     truth = held_out_nats(PosteriorDenoiser(exact_posterior(data.law)), rows, draws=draws)
     return RowNats(nats.nats - truth.nats, nats.method)
+
+
+def measured_losses(
+    network: TextNetwork, directory: Path, device: torch.device, *, test_rows: int, draws: int
+) -> Iterator[tuple[str, Estimate]]:
+    """Metric and number, in nats per token: the loss on new rows, the excess where the truth is known, of it the floor.
+
+    Args:
+        test_rows: rows behind a loss.
+        draws: as :func:`measured_nats`.
+    """
+    data = network.data()
+    rows = data.held_out(test_rows)
+    nats = measured_nats(network, rows, directory, device, draws=draws)
+    yield LOSS, per_token(nats, data.length)
+    if data.law is not None:
+        yield EXCESS, per_token(excess_nats(nats, rows, data, draws=draws), data.length)
+    if network.model == CONTROL:
+        assert data.floor is not None
+        yield FLOOR, exact_estimate(data.floor)

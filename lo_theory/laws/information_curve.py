@@ -22,7 +22,7 @@ from generators.distribution import LODistribution
 from generators.ground.integers import integers
 from lo_theory.denoisers.denoiser import require_answers
 from lo_theory.denoisers.oracle import Posterior
-from lo_theory.estimate import Estimate, Method, mean_estimate
+from lo_theory.estimate import Estimate, Method, exact_estimate, mean_estimate
 
 _MOST_SEQUENCES = 2**20  # V^L, each asked for its probability
 _MOST_VISITS = 2**28  # sequences of the support times subsets of the positions
@@ -65,7 +65,7 @@ class InformationCurve:
         """``sum_j weights[j] h(j)`` with its error over the draws, 0 for an exact curve."""
         values = self.draws @ weights
         if self.method == "exact":
-            return Estimate(value=float(values[0]), standard_error=0.0, samples=1, method="exact")
+            return exact_estimate(float(values[0]))
         return mean_estimate(values, self.method)
 
     def entropy(self) -> Estimate:

@@ -20,6 +20,7 @@ arXiv 2510.25544), total and dual total correlation with O(log L) steps (Chen, C
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -164,14 +165,8 @@ def growth_counts(curve: InformationCurve, steps: int) -> tuple[int, ...]:
     loss = np.maximum(block_losses(curve.nats), 0.0)
     loss[np.arange(length), np.arange(1, length + 1)] = 0.0  # a token alone, whatever the rounding
     allowed = np.unique(loss[np.isfinite(loss)])
-    low, high = 0, len(allowed) - 1
-    while low < high:
-        middle = (low + high) // 2
-        if len(_greedy(loss, allowed[middle])) <= steps:
-            high = middle
-        else:
-            low = middle + 1
-    return _greedy(loss, allowed[low])
+    few = bisect_left(allowed, True, hi=len(allowed) - 1, key=lambda nats: len(_greedy(loss, nats)) <= steps)
+    return _greedy(loss, allowed[few])
 
 
 def _greedy(loss: Float64[np.ndarray, "n n"], allowed: float) -> tuple[int, ...]:
@@ -188,16 +183,10 @@ def _least_share(length: int, steps: int, counts_of: Callable[[int, float], tupl
     _check(steps, length)
     ratios = sorted({(k / m, k == m) for m in range(1, length + 1) for k in range(m + 1)})
     shares = [share if whole else float(np.nextafter(share, 2.0)) for share, whole in ratios]  # k / m times m is k
-    low, high = 0, len(shares) - 1
-    if len(counts_of(length, shares[high])) > steps:
+    few = bisect_left(shares, True, key=lambda share: len(counts_of(length, share)) <= steps)
+    if few == len(shares):
         return tuple(len(part) for part in np.array_split(np.arange(length), steps))
-    while low < high:
-        middle = (low + high) // 2
-        if len(counts_of(length, shares[middle])) <= steps:
-            high = middle
-        else:
-            low = middle + 1
-    return counts_of(length, shares[low])
+    return counts_of(length, shares[few])
 
 
 def _checked(counts: Sequence[int]) -> Int64[np.ndarray, " T"]:

@@ -34,7 +34,7 @@ from lo_theory.denoisers.denoiser import Denoiser
 from lo_theory.denoisers.noised import NoisedDenoiser, uniform_hardness
 from lo_theory.denoisers.oracle import PosteriorDenoiser
 from lo_theory.denoisers.tabulated import TabulatedDenoiser
-from lo_theory.estimate import Estimate, mean_estimate
+from lo_theory.estimate import exact_estimate, mean_estimate
 from lo_theory.laws.known_samplers import known, known_vanilla
 from lo_theory.laws.sampler_law import all_sequences, law_error, sampler_law
 from lo_theory.posteriors.exact import exact_posterior
@@ -140,7 +140,7 @@ class LawUnit:
             law = sampler_law(table, sampler)
             found = law_error(truth, law.probability).kl_from_sampler / self.length
             where = {"decoder": rule.name, "calls": law.calls, "swept": rule.swept, "at": rule.at}
-            yield about.row(EXPERIMENT_NAME, KL_LAW, _exact(max(found, 0.0)), **where)
+            yield about.row(EXPERIMENT_NAME, KL_LAW, exact_estimate(max(found, 0.0)), **where)
             written = write(table, rule.decoder, self.samples, derived_seed(_WRITE, self.seed), batch_size=4096)
             excess = path_excess(written, -chain.log_prob(written.tokens)) / self.length
             yield about.row(EXPERIMENT_NAME, KL_PATHS, mean_estimate(excess), **where)
@@ -189,7 +189,7 @@ class NetworkUnit:
             about = network.about(data)
             if model == MDM and data.law is None:  # else the control measures it
                 yield from data_rows(about, data, self.samples, judges)
-            yield about.row(EXPERIMENT_NAME, FLOPS, _exact(float(network.flops)))
+            yield about.row(EXPERIMENT_NAME, FLOPS, exact_estimate(float(network.flops)))
             denoiser = text_denoiser(network, directory, device, remembers=True)
             for rule in self._rules(model):
                 answers = denoiser if rule.temperature == 1 else TemperedDenoiser(denoiser, rule.temperature)
@@ -237,7 +237,7 @@ def data_rows(about: Subject, data: TextData, samples: int, judges: list[tuple[s
         tokens = data.held_out(samples)
     else:
         tokens = data.law.rows(derived_seed(_DATA, 0), 0, samples)
-        yield about.row(EXPERIMENT_NAME, ENTROPY, _exact(data.floor or 0.0))
+        yield about.row(EXPERIMENT_NAME, ENTROPY, exact_estimate(data.floor or 0.0))
     yield from _judged_rows(about, tokens, judges, {})
 
 
@@ -268,10 +268,6 @@ def _judged_rows(
 
 def _true_law(chain: MarkovChain) -> Float64[np.ndarray, " S"]:
     return np.exp(chain.log_prob(all_sequences(chain.length, chain.vocabulary)))
-
-
-def _exact(value: float) -> Estimate:
-    return Estimate(value=value, standard_error=0.0, samples=1, method="exact")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -35,7 +35,7 @@ from generators.distribution import LODistribution
 from lo_theory.denoisers.denoiser import Denoiser
 from lo_theory.denoisers.network import CausalDenoiser, MaskedDenoiser
 from lo_theory.denoisers.oracle import PosteriorDenoiser
-from lo_theory.estimate import Estimate
+from lo_theory.estimate import Estimate, exact_estimate
 from lo_theory.learning.checkpoint import load_checkpoint
 from lo_theory.learning.flops import training_flops
 from lo_theory.learning.objective import AutoregressiveObjective, Objective
@@ -78,11 +78,11 @@ class GrowthUnit(LearnerUnit):
         if self.model == CONTROL:
             yield from self._measured(PosteriorDenoiser(exact_posterior(distribution)), distribution, 0)
             return
-        yield self._row(distribution, STEP_FLOPS, _exact(float(self._step_flops())))
-        yield self._row(distribution, TARGET_FLOPS, _exact(float(self._at_target()._step_flops())))
+        yield self._row(distribution, STEP_FLOPS, exact_estimate(float(self._step_flops())))
+        yield self._row(distribution, TARGET_FLOPS, exact_estimate(float(self._at_target()._step_flops())))
         for budget in self.budgets:
             denoiser, seconds = self._trained(budget, distribution, directory, device)
-            yield self._row(distribution, SECONDS, _exact(seconds), step=budget)
+            yield self._row(distribution, SECONDS, exact_estimate(seconds), step=budget)
             rows = list(self._measured(denoiser, distribution, budget))
             yield from rows
             if next(row for row in rows if row.metric == AGREEMENT).value >= ENOUGH:
@@ -147,10 +147,6 @@ class GrowthUnit(LearnerUnit):
     def _row(self, distribution: LODistribution, metric: str, number: Estimate, **where: Any) -> Row:
         about: Subject = self.about(distribution)
         return about.row(EXPERIMENT_NAME, metric, number, **self._where(), **where)
-
-
-def _exact(value: float) -> Estimate:
-    return Estimate(value=value, standard_error=0.0, samples=1, method="exact")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -22,7 +22,7 @@ from analysis.measures.learner import ARM_NATURAL
 from analysis.measures.text_data import CHAIN, PYTHON
 from analysis.measures.text_networks import TextNetwork, TextSetting, text_denoiser
 from lo_theory.denoisers.denoiser import Denoiser
-from lo_theory.estimate import Estimate, mean_estimate
+from lo_theory.estimate import exact_estimate, mean_estimate
 from lo_theory.likelihood import chain_nll
 from lo_theory.orders import OrderName, identity, named_order
 
@@ -70,7 +70,7 @@ class ImbalanceUnit:
         rows = data.held_out(self.windows)
         made = partial(self.network.about(data).row, EXPERIMENT_NAME)
         if self.network.model == CONTROL:
-            yield made(ENTROPY, Estimate(value=data.floor or 0.0, standard_error=0.0, samples=1, method="exact"))
+            yield made(ENTROPY, exact_estimate(data.floor or 0.0))
         denoiser = text_denoiser(self.network, directory, device)
         found = nats_along(denoiser, rows, self.draws, self.seed)
         for kind, nats in found.items():

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from analysis.figures.repeats.crossing import Crossover, Curve, crossover
-from analysis.figures.repeats.units import ARM, EXCESS, EXPERIMENT_NAME, LOSS, SWEPT
+from analysis.figures.repeats.units import ARM, EXPERIMENT_NAME, SWEPT
 from analysis.lab.averages import combine_seeds
 from analysis.lab.rows import MDM, Rows
+from analysis.measures.text_networks import EXCESS, LOSS
 
 
 def shown(rows: Rows, text: str) -> str:

@@ -10,10 +10,11 @@ from matplotlib.ticker import NullLocator
 
 from analysis.figures.repeats.crossing import Crossover
 from analysis.figures.repeats.curves import averaged, overtakes, shown
-from analysis.figures.repeats.units import ARM, EXCESS, EXPERIMENT_NAME, MODELS, SWEPT
+from analysis.figures.repeats.units import ARM, EXPERIMENT_NAME, MODELS, SWEPT
 from analysis.lab.rows import MDM, Rows
 from analysis.lab.style import BLUE, GREEN, GREY, ORANGE, SMALL, WIDTH, bars, claim, headline, paper_style
 from analysis.measures.text_learners import ARM_DROPOUT
+from analysis.measures.text_networks import EXCESS
 
 _LOOKS = {ARM: (GREEN, "D", "ARM"), ARM_DROPOUT: (ORANGE, "s", "ARM with dropout"), MDM: (BLUE, "o", "MDM (bound)")}
 _NAMES = {"python": "Python's documentation", "chain": "Markov chain"}

@@ -6,21 +6,12 @@ from matplotlib.figure import Figure
 
 from analysis.figures.repeats.curves import averaged, lowest, overtakes, shown
 from analysis.figures.repeats.plot import crossing_words, draw_repeats, spoken_text
-from analysis.figures.repeats.units import (
-    ARM,
-    EXCESS,
-    EXPERIMENT_NAME,
-    FLOOR,
-    LOSS,
-    MODELS,
-    SIZES,
-    RepeatsSize,
-    units,
-)
+from analysis.figures.repeats.units import ARM, EXPERIMENT_NAME, MODELS, SIZES, RepeatsSize, units
 from analysis.lab.experiment import Experiment, Run
 from analysis.lab.report import Check, FigureItem, Report, Section, TableItem, cell
 from analysis.lab.rows import CONTROL, MDM, Rows
 from analysis.measures.text_learners import ARM_DROPOUT, spoken_text_learners
+from analysis.measures.text_networks import EXCESS, FLOOR, LOSS
 
 _ROUNDING, _ERRORS = 1e-9, 4.0
 

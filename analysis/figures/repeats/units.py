@@ -4,23 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import torch
 
 from analysis.lab.rows import CONTROL, MDM, Row
 from analysis.lab.scale import ScaleName
 from analysis.measures.learner import ARM_NATURAL
-from analysis.measures.text_data import CHAIN, LAW, OWN, PYTHON, TextData
+from analysis.measures.text_data import CHAIN, LAW, OWN, PYTHON
 from analysis.measures.text_learners import ARM_DROPOUT
-from analysis.measures.text_networks import TextNetwork, TextSetting, excess_nats, measured_nats, per_token
-from lo_theory.estimate import exact_estimate
+from analysis.measures.text_networks import TextNetwork, TextSetting, measured_losses
 
 EXPERIMENT_NAME = "repeats"
 SWEPT = "epochs"
 """What is swept; ``at`` is how often each row was met."""
-LOSS, EXCESS, FLOOR = "validation_nats_per_token", "excess_nats_per_token", "floor_nats_per_token"
 ARM = ARM_NATURAL.name
 MODELS = (ARM, ARM_DROPOUT, MDM)
 
@@ -46,19 +44,10 @@ class RepeatsUnit(TextNetwork):
 
     def measure(self, directory: Path, device: torch.device) -> Iterator[Row]:
         """Loss on new rows, and the excess where the truth is known."""
-        data = self.data()
-        rows = data.held_out(self.test_rows)
-        nats = measured_nats(self, rows, directory, device, draws=self.draws)
-        yield self._row(data, LOSS, per_token(nats, data.length))
-        if data.law is not None:
-            yield self._row(data, EXCESS, per_token(excess_nats(nats, rows, data, draws=self.draws), data.length))
-        if self.model == CONTROL:
-            assert data.floor is not None
-            yield self._row(data, FLOOR, exact_estimate(data.floor))
-
-    def _row(self, data: TextData, metric: str, number: Any) -> Row:
         where = {"swept": SWEPT, "at": float(self.epochs_wanted), "step": self.setting.steps}
-        return self.about(data).row(EXPERIMENT_NAME, metric, number, **where)
+        made = partial(self.about(self.data()).row, EXPERIMENT_NAME, **where)
+        for metric, number in measured_losses(self, directory, device, test_rows=self.test_rows, draws=self.draws):
+            yield made(metric, number)
 
 
 @dataclass(frozen=True, kw_only=True)

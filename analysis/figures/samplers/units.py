@@ -30,7 +30,7 @@ from generators.distribution import LODistribution
 from lo_theory.denoisers.noised import Hardness, NoisedDenoiser, inversion_hardness, uniform_hardness
 from lo_theory.denoisers.oracle import PosteriorDenoiser
 from lo_theory.denoisers.tabulated import TabulatedDenoiser
-from lo_theory.estimate import Estimate
+from lo_theory.estimate import exact_estimate
 from lo_theory.laws.information_curve import exact_curve
 from lo_theory.laws.sampler_law import law_error, sampler_law, true_law
 from lo_theory.laws.step_counts import parallel_kl
@@ -187,8 +187,7 @@ def _counts(denoiser: TabulatedDenoiser, rule: KnownRule) -> list[int]:
 
 
 def _exact_row(about: Subject, rule: KnownRule, metric: str, value: float) -> Row:
-    found = Estimate(value=value, standard_error=0.0, samples=1, method="exact")
-    return about.row(EXPERIMENT_NAME, metric, found, decoder=rule.name, swept=rule.swept, at=rule.at)
+    return about.row(EXPERIMENT_NAME, metric, exact_estimate(value), decoder=rule.name, swept=rule.swept, at=rule.at)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 
 from analysis.figures.scaling.losses import bests, curve, kinds, mean_loss, texts
 from analysis.figures.scaling.plot import gap_of, spoken_text
-from analysis.figures.scaling.units import ARM, EXCESS, FLOOR, LOSS
+from analysis.figures.scaling.units import ARM
 from analysis.lab.report import Check
 from analysis.lab.rows import CONTROL, MDM, Rows
 from analysis.measures.text_data import SHAKESPEARE
+from analysis.measures.text_networks import EXCESS, FLOOR, LOSS
 
 _ROUNDING, _ERRORS = 1e-9, 4.0
 _SMDM = 16.0

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from analysis.figures.scaling.iso_flop import Best, Losses, best_sizes
-from analysis.figures.scaling.units import ARM, BUDGET, EXCESS, EXPERIMENT_NAME, KINDS, LOSS, WEIGHTS
+from analysis.figures.scaling.units import ARM, BUDGET, EXPERIMENT_NAME, KINDS, WEIGHTS
 from analysis.lab.rows import CONTROL, MDM, Row, Rows
 from analysis.measures.text_learners import is_any_order
+from analysis.measures.text_networks import EXCESS, LOSS
 
 Curve = dict[float, dict[float, list[Row]]]
 """By budget and weights, the rows of the runs there."""

@@ -12,7 +12,7 @@ from matplotlib.ticker import NullFormatter, NullLocator, ScalarFormatter
 
 from analysis.figures.scaling.iso_flop import Multiplier, compute_multiplier, fit_scaling_law
 from analysis.figures.scaling.losses import bests, curve, kinds, lawful, losses, mean_loss, texts
-from analysis.figures.scaling.units import ARM, EXCESS, EXPERIMENT_NAME, FLOOR
+from analysis.figures.scaling.units import ARM, EXPERIMENT_NAME
 from analysis.lab.rows import MDM, Rows
 from analysis.lab.style import (
     BLUE,
@@ -29,6 +29,7 @@ from analysis.lab.style import (
     note,
     paper_style,
 )
+from analysis.measures.text_networks import EXCESS, FLOOR
 
 LOOKS = {
     ARM: (GREEN, "D", "ARM"),

@@ -11,19 +11,12 @@ from analysis.figures.scaling.checks import goal_checks, scaling_checks
 from analysis.figures.scaling.iso_flop import fit_scaling_law
 from analysis.figures.scaling.losses import bests, curve, kinds, lawful, losses, mean_loss, texts
 from analysis.figures.scaling.plot import ORDERS_FIGURE, draw_orders, draw_scaling, gap_of, spoken_text
-from analysis.figures.scaling.units import (
-    EPOCHS,
-    EXCESS,
-    EXPERIMENT_NAME,
-    SECONDS,
-    SIZES,
-    ScalingSize,
-    units,
-)
+from analysis.figures.scaling.units import EPOCHS, EXPERIMENT_NAME, SECONDS, SIZES, ScalingSize, units
 from analysis.lab.experiment import Experiment, Run
 from analysis.lab.report import FigureItem, Report, Section, TableItem
 from analysis.lab.rows import Rows
 from analysis.measures.text_learners import spoken_text_learners
+from analysis.measures.text_networks import EXCESS
 
 PUBLISHED = (
     ("MDM over ARM", "SMDM, arXiv 2410.18514", "16"),

@@ -9,24 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import torch
 
 from analysis.lab.rows import CONTROL, MDM, Row
 from analysis.lab.scale import ScaleName
-from analysis.measures.learner import ARM_NATURAL
-from analysis.measures.text_data import CHAIN, OWN, PYTHON, SHAKESPEARE, TextData
+from analysis.measures.learner import ARM_NATURAL, training_folder
+from analysis.measures.text_data import CHAIN, OWN, PYTHON, SHAKESPEARE
 from analysis.measures.text_learners import any_order_learner
-from analysis.measures.text_networks import (
-    TextNetwork,
-    TextSetting,
-    excess_nats,
-    measured_nats,
-    per_token,
-    text_folder,
-)
+from analysis.measures.text_networks import TextNetwork, TextSetting, measured_losses
 from lo_theory.estimate import exact_estimate
 from lo_theory.learning.checkpoint import load_checkpoint
 from lo_theory.learning.flops import training_flops
@@ -35,7 +28,6 @@ from lo_theory.learning.training import CHECKPOINT_NAME
 EXPERIMENT_NAME = "scaling"
 BUDGET = "training operations"
 """What is swept; ``at`` is the budget C, ``step`` the steps of training, which tell the sizes at one budget apart."""
-LOSS, EXCESS, FLOOR = "validation_nats_per_token", "excess_nats_per_token", "floor_nats_per_token"
 WEIGHTS, EPOCHS, SECONDS = "weights", "epochs", "training_seconds"
 KINDS = ("closer", "much-closer", "uniform")
 ARM = ARM_NATURAL.name
@@ -58,24 +50,15 @@ class ScalingUnit(TextNetwork):
 
     def measure(self, directory: Path, device: torch.device) -> Iterator[Row]:
         """Loss, excess where the truth is known, and what the point is: weights, epochs, seconds."""
-        data = self.data()
-        rows = data.held_out(self.test_rows)
-        nats = measured_nats(self, rows, directory, device, draws=self.draws)
-        yield self._row(data, LOSS, per_token(nats, data.length))
-        if data.law is not None:
-            excess = excess_nats(nats, rows, data, draws=self.draws)
-            yield self._row(data, EXCESS, per_token(excess, data.length))
-        if self.model == CONTROL:
-            assert data.floor is not None
-            yield self._row(data, FLOOR, exact_estimate(data.floor))
-            return
-        seconds = load_checkpoint(text_folder(self, directory) / CHECKPOINT_NAME).seconds
-        for metric, value in ((WEIGHTS, self.weights), (EPOCHS, self.epochs), (SECONDS, seconds)):
-            yield self._row(data, metric, exact_estimate(float(value)))
-
-    def _row(self, data: TextData, metric: str, number: Any) -> Row:
         where = {"swept": BUDGET, "at": self.budget, "step": self.setting.steps}
-        return self.about(data).row(EXPERIMENT_NAME, metric, number, **where)
+        made = partial(self.about(self.data()).row, EXPERIMENT_NAME, **where)
+        for metric, number in measured_losses(self, directory, device, test_rows=self.test_rows, draws=self.draws):
+            yield made(metric, number)
+        if self.model == CONTROL:
+            return
+        seconds = load_checkpoint(training_folder(self, directory) / CHECKPOINT_NAME).seconds
+        for metric, value in ((WEIGHTS, self.weights), (EPOCHS, self.epochs), (SECONDS, seconds)):
+            yield made(metric, exact_estimate(float(value)))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -19,7 +19,7 @@ from analysis.lab.rows import Row, Subject
 from analysis.planted.curve import one_instance
 from generators.planted.constraints import Shown
 from generators.planted.slabs import PlantedSlabs
-from lo_theory.estimate import Estimate
+from lo_theory.estimate import exact_estimate
 from lo_theory.phases.slab_amp import AmpSettings, planted_start, random_start, run_amp
 from lo_theory.phases.slab_evolution import Slabs, precision, remaining
 from lo_theory.phases.slab_thresholds import best_overlap, fixed_point, slab_thresholds
@@ -91,8 +91,8 @@ class SlabEvolutionUnit:
         made = partial(about.row, EXPERIMENT_NAME)
         found = slab_thresholds(slabs)
         for name, value in asdict(found).items():
-            yield made(f"{name}_density", _exact(value))
-        yield made(LINEARISED, _exact(_LINEAR / precision(slabs, 1.0, _LINEAR)))
+            yield made(f"{name}_density", exact_estimate(value))
+        yield made(LINEARISED, exact_estimate(_LINEAR / precision(slabs, 1.0, _LINEAR)))
         near_teacher = 1.0 - remaining(_PLANTED_PRECISION)
         jumps = np.array([found.exact, found.algorithmic])
         line = np.unique(np.concatenate([np.linspace(*_span(slabs), self.points), jumps - 1e-6, jumps + 1e-6]))
@@ -103,11 +103,7 @@ class SlabEvolutionUnit:
                 "best": best_overlap(slabs, density),
             }
             for start, value in overlaps.items():
-                yield made(OVERLAP, _exact(value), swept=SWEPT, at=density, start=start)
-
-
-def _exact(value: float) -> Estimate:
-    return Estimate(value=value, standard_error=0.0, samples=1, method="exact")
+                yield made(OVERLAP, exact_estimate(value), swept=SWEPT, at=density, start=start)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -25,7 +25,7 @@ from generators.distribution import LODistribution
 from lo_theory.denoisers.denoiser import Denoiser
 from lo_theory.denoisers.network import MaskedDenoiser
 from lo_theory.denoisers.oracle import PosteriorDenoiser
-from lo_theory.estimate import Estimate, mean_estimate
+from lo_theory.estimate import exact_estimate, mean_estimate
 from lo_theory.learning.checkpoint import load_checkpoint
 from lo_theory.learning.memory import weight_count
 from lo_theory.posteriors.exact import forgiving_posterior
@@ -92,5 +92,4 @@ class LongTable1Unit(SizedUnit):
         kept = load_checkpoint(weights_path(self, directory))
         spent = {WEIGHTS: weight_count(kept.network), FLOPS: kept.flops, SECONDS: kept.seconds}
         for metric, value in spent.items():
-            number = Estimate(value=float(value), standard_error=0.0, samples=1, method="exact")
-            yield about.row(EXPERIMENT_NAME, metric, number, step=kept.step)
+            yield about.row(EXPERIMENT_NAME, metric, exact_estimate(float(value)), step=kept.step)

@@ -19,7 +19,7 @@ from analysis.figures.thresholds.predicates import CASES
 from analysis.lab.experiment import ScaleName
 from analysis.lab.rows import Row, Subject
 from generators.ground.codec import fingerprint
-from lo_theory.estimate import Estimate
+from lo_theory.estimate import Estimate, exact_estimate
 from lo_theory.phases.condensation import Effort, affordable_size, both_starts, find_transition, measure
 from lo_theory.phases.thresholds import first_moment_degree, kesten_stigum_degree
 
@@ -61,8 +61,8 @@ class PhaseUnit:
         made = partial(about.row, EXPERIMENT_NAME, swept="population size", at=float(effort.size))
         rng = np.random.default_rng([self.seed, *self.predicate.encode()])
         kesten_stigum = kesten_stigum_degree(ensemble)
-        yield made(KESTEN_STIGUM, _exact(kesten_stigum))
-        yield made(FIRST_MOMENT, _exact(first_moment_degree(ensemble)))
+        yield made(KESTEN_STIGUM, exact_estimate(kesten_stigum))
+        yield made(FIRST_MOMENT, exact_estimate(first_moment_degree(ensemble)))
         found = find_transition(ensemble, effort, rng)
         yield made(CONTINUOUS, _alone(float(found.continuous)))
         if found.continuous:
@@ -84,10 +84,6 @@ class PhaseUnit:
         return Subject(
             distribution=self.predicate, fingerprint=fingerprint(parts), model="population dynamics", seed=self.seed
         )
-
-
-def _exact(value: float) -> Estimate:
-    return Estimate(value=value, standard_error=0.0, samples=1, method="exact")
 
 
 def _alone(value: float) -> Estimate:

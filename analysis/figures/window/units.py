@@ -22,7 +22,7 @@ from analysis.lab.rows import Row, Rows, Subject, rounded
 from analysis.planted.cases import CASES, Case
 from analysis.planted.curve import CONVERGED, PHI, PROPAGATION, one_instance
 from generators.families import every_subset, predicate_csp
-from lo_theory.estimate import Estimate, mean_estimate, ratio_estimate, share_estimate, wilson_interval
+from lo_theory.estimate import exact_estimate, mean_estimate, ratio_estimate, share_estimate, wilson_interval
 from lo_theory.learning.masking import count_masks
 from lo_theory.phases.belief_propagation import Settings, Start, planted_beliefs
 from lo_theory.phases.window import (
@@ -168,7 +168,7 @@ class WindowUnit:
             (SILENT, no_latent_revealed(design, low, high), no_latent_revealed_limit(design, (low + high) / 2)),
         ):
             for how, value in ((EXACT, exact), (LIMIT, limit)):
-                known = Estimate(value=value, standard_error=0.0, samples=1, method="exact")
+                known = exact_estimate(value)
                 yield made(metric, known, model=how)
 
     def _kinds(self, case: Case, rng: np.random.Generator) -> UInt8[np.ndarray, "L"]:

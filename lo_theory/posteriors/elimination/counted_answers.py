@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float64, Int32, Int64
 
 from lo_theory.compiled import kernel, lean_kernel
-from lo_theory.posteriors.elimination.joint_queries import Query, joint
+from lo_theory.posteriors.elimination.joint_queries import Query, apart, joint
 from lo_theory.posteriors.elimination.order import Forest
 from lo_theory.posteriors.elimination.pieces import Pieces, joint_of_counts
 from lo_theory.posteriors.elimination.remainder import Remainder
@@ -128,11 +128,7 @@ def _write_apart(
         if count == 0:
             out[position[j], codes[base]] = 0.0
             continue
-        together = False
-        for a in range(1, count):
-            for b in range(a):
-                together = together or piece[roots[a]] == piece[roots[b]]
-        if together:
+        if not apart(piece, roots, count):
             view.others[others] = j
             others += 1
             continue

@@ -102,6 +102,16 @@ def _separator(
     contract(out, table, query.left, query.one, query.right, query.shape, forest.width[v], axes, query.digits)
 
 
+@lean_kernel
+def apart(component: Int64[np.ndarray, "N"], roots: Int64[np.ndarray, "d"], count: int) -> bool:
+    """Do the roots lie in different components?"""
+    for a in range(count):
+        for b in range(a):
+            if component[roots[a]] == component[roots[b]]:
+                return False
+    return True
+
+
 @kernel
 def joint(
     forest: Forest,

@@ -9,7 +9,7 @@ from lo_theory.compiled import kernel, lean_kernel
 from lo_theory.posteriors.elimination.bits import settle_bits
 from lo_theory.posteriors.elimination.bucket_tree import eliminate, new_buckets
 from lo_theory.posteriors.elimination.counted_answers import new_view, write_counted
-from lo_theory.posteriors.elimination.joint_queries import Query, calibrate, draw, joint, new_query, pick
+from lo_theory.posteriors.elimination.joint_queries import Query, apart, calibrate, draw, joint, new_query, pick
 from lo_theory.posteriors.elimination.order import Forest, new_forest, new_graph, plan
 from lo_theory.posteriors.elimination.pieces import FEW, Pieces, count_settings, large_pieces, new_pieces, split, strike
 from lo_theory.posteriors.elimination.reduction import settle
@@ -177,7 +177,7 @@ def _write_observations(
             for i in range(scope.sizes[0]):
                 _receive(factors, j, base + scope.offsets[0, i], root_marginals[asked[0], i], line)
             continue
-        if _apart(forest.tree, asked, count):
+        if apart(forest.tree, asked, count):
             entries = 1
             for a in range(count):
                 entries *= scope.sizes[a]
@@ -192,16 +192,6 @@ def _write_observations(
         _spread(factors, j, base, count, scope, number, query.axes, buffers[0], line)
     _finish(tokens, mask_id, out)
     return 0.0, buffers
-
-
-@lean_kernel
-def _apart(tree: Int64[np.ndarray, "N"], roots: Int64[np.ndarray, "d"], count: int) -> bool:
-    """Do the roots lie in different components?"""
-    for a in range(count):
-        for b in range(a):
-            if tree[roots[a]] == tree[roots[b]]:
-                return False
-    return True
 
 
 @lean_kernel

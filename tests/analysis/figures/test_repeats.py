@@ -12,11 +12,12 @@ from analysis.figures.repeats.crossing import crossover, first_crossing
 from analysis.figures.repeats.curves import lowest, overtakes
 from analysis.figures.repeats.plot import crossing_words, draw_repeats
 from analysis.figures.repeats.report import EXPERIMENT, repeats_checks
-from analysis.figures.repeats.units import ARM, EXCESS, LOSS, MODELS, SIZES, SWEPT, RepeatsSize, units
+from analysis.figures.repeats.units import ARM, MODELS, SIZES, SWEPT, RepeatsSize, units
 from analysis.lab.experiment import all_rows
 from analysis.lab.rows import CONTROL, MDM, Row, Rows, Subject
 from analysis.lab.store import RowStore
 from analysis.measures.text_learners import ARM_DROPOUT
+from analysis.measures.text_networks import EXCESS, LOSS
 from lo_theory.estimate import Estimate
 
 TINY = RepeatsSize(length=12, batch_size=4, rows=8, epochs=(1, 2), width=8, layers=1, test_rows=20, draws=2, seeds=1)

@@ -13,24 +13,12 @@ from analysis.figures.scaling.iso_flop import best_size, best_sizes, compute_mul
 from analysis.figures.scaling.losses import curve, kind_of, kinds, losses, texts
 from analysis.figures.scaling.plot import draw_orders, draw_scaling, gap_of
 from analysis.figures.scaling.report import EXPERIMENT
-from analysis.figures.scaling.units import (
-    ARM,
-    BUDGET,
-    EPOCHS,
-    EXCESS,
-    FLOOR,
-    LOSS,
-    SECONDS,
-    SIZES,
-    WEIGHTS,
-    ScalingSize,
-    steps_of,
-    units,
-)
+from analysis.figures.scaling.units import ARM, BUDGET, EPOCHS, SECONDS, SIZES, WEIGHTS, ScalingSize, steps_of, units
 from analysis.lab.experiment import all_rows
 from analysis.lab.rows import CONTROL, MDM, Row, Rows, Subject
 from analysis.lab.store import RowStore
 from analysis.measures.text_data import SHAKESPEARE
+from analysis.measures.text_networks import EXCESS, FLOOR, LOSS
 from lo_theory.estimate import Estimate, exact_estimate
 
 TINY = ScalingSize(
