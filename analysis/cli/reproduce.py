@@ -56,7 +56,7 @@ class Reproduce:
             the order of decoding does for a reasoner of fixed depth. "antibody": a pretrained model of proteins, its
             likelihood by order and its infilling by rule (extra "hf", and two wheels: make antibody).
         scale: "smoke" takes minutes on two cores, "small" up to an hour, "long" hours in pieces ("hardness", "table1",
-            "scaling", "table2" and "table5" have it), "paper" a large GPU for networks.
+            "scaling", "table2", "table3" and "table5" have it), "paper" a large GPU for networks.
         out: directory; runs/NAME-SCALE if not given.
         jobs: units computed at once, one thread each; all processors if not given.
         cluster: address of a Dask scheduler whose workers compute the units, such as tcp://host:8786 (extra "cluster").

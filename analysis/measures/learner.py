@@ -21,6 +21,7 @@ from generators.ground.draws import derived_seed
 from lo_theory.denoisers.denoiser import Denoiser
 from lo_theory.denoisers.network import MaskedDenoiser
 from lo_theory.denoisers.oracle import PosteriorDenoiser
+from lo_theory.learning.deep_supervision import DeepSupervision
 from lo_theory.learning.flops import training_flops
 from lo_theory.learning.network import NetworkConfig, Transformer
 from lo_theory.learning.objective import Curriculum, MaskedObjective, Objective, likelihood, per_mask
@@ -154,7 +155,7 @@ def masked_objective(setting: Setting) -> MaskedObjective:
     """What the masked diffusion model of a setting is trained on."""
     reduction = {"per_mask": per_mask, "likelihood": likelihood}[setting.weighting]
     curriculum = Curriculum(share=setting.curriculum) if setting.curriculum else None
-    return MaskedObjective(reduction, curriculum=curriculum)
+    return MaskedObjective(reduction, curriculum=curriculum, deep=DeepSupervision(setting.deep_supervision))
 
 
 def train_unit(unit: LearnerUnit, objective: Objective, directory: Path, device: torch.device) -> Transformer:

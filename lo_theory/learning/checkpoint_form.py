@@ -79,6 +79,7 @@ class MaskedForm(Form, frozen=True):
     reduction: str | None = None
     masker: str | None = None
     curriculum: dict[str, Finite] | None = None
+    deep_supervision: Finite | None = None
 
 
 class AutoregressiveForm(Form, frozen=True):

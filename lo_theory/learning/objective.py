@@ -17,6 +17,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 from torch.nn import functional
 
+from lo_theory.learning.deep_supervision import LAST_ALONE, DeepSupervision
 from lo_theory.learning.dropout import Dropout, check_dropout
 from lo_theory.learning.masking import Masker, WeightedMasks, count_masks, stratified_count_masks
 from lo_theory.learning.network import NetworkConfig, Transformer
@@ -111,11 +112,13 @@ class MaskedObjective:
         reduction: :func:`likelihood` or :func:`per_mask`.
         masker: draws the masks, from :mod:`lo_theory.learning.masking`.
         curriculum: draws stratified masks by count in the masker's place while it lasts; None: the masker throughout.
+        deep: whether inner layers are asked too.
     """
 
     reduction: Reduction = likelihood
     masker: Masker = stratified_count_masks
     curriculum: Curriculum | None = None
+    deep: DeepSupervision = LAST_ALONE
 
     @property
     def causal(self) -> bool:
@@ -123,21 +126,28 @@ class MaskedObjective:
         return False
 
     def check(self, network: NetworkConfig) -> None:
-        """Raise ValueError if the network is causal."""
+        """Raise ValueError if the network is causal, or has no inner layers to be asked."""
         require_both_ways(network)
+        self.deep.check(network)
 
     def loss(
         self, network: Transformer, rows: Int64[Tensor, "B L"], generator: torch.Generator, *, progress: float = 1.0
     ) -> Float[Tensor, ""]:
         """The reduced cross-entropy at the masked positions, in nats per sequence."""
         masks = self._masks(rows.shape[0], rows.shape[1], generator, progress).to(rows.device)
-        logits = network(rows.masked_fill(masks.hidden, network.config.mask_id), masks.hidden)  # (M, V)
-        return self.reduction(functional.cross_entropy(logits, rows[masks.hidden], reduction="none"), masks)
+        asked = rows[masks.hidden]  # (M,)
+        return self.deep.loss(
+            network,
+            rows.masked_fill(masks.hidden, network.config.mask_id),
+            masks.hidden,
+            lambda logits: self.reduction(functional.cross_entropy(logits, asked, reduction="none"), masks),
+        )
 
     def to_json(self) -> dict[str, Any]:
-        """Names of the reduction and of the masker, and the curriculum if there is one."""
+        """Names of the reduction and of the masker, and what else is not as usual."""
         form = {"objective": "masked", "reduction": _name(self.reduction), "masker": _name(self.masker)}
-        return form if self.curriculum is None else form | {"curriculum": asdict(self.curriculum)}
+        curriculum = {} if self.curriculum is None else {"curriculum": asdict(self.curriculum)}
+        return form | curriculum | self.deep.to_json()
 
     def _masks(self, batch_size: int, length: int, generator: torch.Generator, progress: float) -> WeightedMasks:
         most = length if self.curriculum is None else self.curriculum.most(length, progress)

@@ -9,8 +9,6 @@ cost a synchronisation.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,11 +17,10 @@ from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 from torch.nn import functional
 
+from lo_theory.learning.deep_supervision import LAST_ALONE, DeepSupervision
 from lo_theory.learning.masking import WeightedMasks, answer_masks, check_draws
 from lo_theory.learning.network import NetworkConfig, Transformer
 from lo_theory.learning.objective import Reduction, require_both_ways, shift_right
-
-_FEWEST_LAYERS = 3  # for one between the first and the last
 
 
 def split_given(rows: Int64[Tensor, "B L"]) -> tuple[Int64[Tensor, "B L"], Bool[Tensor, "B L"]]:
@@ -41,60 +38,6 @@ def per_answer(cross_entropy: Float[Tensor, " M"], masks: WeightedMasks) -> Floa
     """
     answers = (masks.weight * masks.hidden.sum(dim=1)).mean()
     return cross_entropy.sum() * (answers / max(len(cross_entropy), 1))
-
-
-@dataclass(frozen=True)
-class DeepSupervision:
-    """The inner layers are asked too (Lee et al. 2015, arXiv 1409.5185), through the head of the last one.
-
-    The loss is that of the last layer plus ``weight`` times the mean of those of the inner ones. The first is left out:
-    it has read the prompt once and cannot have followed anything from it. What is trained is the same posterior,
-    earlier; a network that reasons in steps is told at each whether it is on the way.
-
-    In a network with loops the end of every loop is asked instead, the first too: its weights are those of all others,
-    and what it has to learn there it needs everywhere.
-
-    Cost: a head per inner layer or loop, 1 to 2% of the operations of the small networks here;
-    :mod:`lo_theory.learning.flops` does not count it.
-
-    Attributes:
-        weight: of the inner layers; 0: they are not asked.
-    Raises:
-        ValueError: a negative weight.
-    """
-
-    weight: float = 0.0
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.weight < math.inf:
-            raise ValueError(f"the weight of the inner layers must be finite and at least 0; got {self.weight}.")
-
-    def check(self, network: NetworkConfig) -> None:
-        """Raise ValueError if the inner layers shall be asked and there are none."""
-        if self.weight and network.loops == 1 and network.layers < _FEWEST_LAYERS:
-            raise ValueError(
-                f"deep supervision asks the layers between the first and the last; the network has {network.layers}. "
-                f"Take {_FEWEST_LAYERS} or more, or loops, or weight 0."
-            )
-
-    def loss(
-        self,
-        network: Transformer,
-        inputs: Int64[Tensor, "B L"],
-        where: Bool[Tensor, "B L"],
-        loss: Callable[[Float[Tensor, "M V"]], Float[Tensor, ""]],
-    ) -> Float[Tensor, ""]:
-        """``loss`` of the logits at the selected positions, of the last layer and of the inner ones."""
-        if not self.weight:
-            return loss(network(inputs, where))
-        *inner, last = network.layer_logits(inputs, where)
-        if network.config.loops == 1:
-            del inner[0]
-        return loss(last) + self.weight * torch.stack([loss(logits) for logits in inner]).mean()
-
-    def to_json(self) -> dict[str, Any]:
-        """The weight, if there is one."""
-        return {"deep_supervision": self.weight} if self.weight else {}
 
 
 @dataclass(frozen=True)
@@ -116,7 +59,7 @@ class AnswerObjective:
 
     reduction: Reduction = per_answer
     draws: int = 1
-    deep: DeepSupervision = DeepSupervision()
+    deep: DeepSupervision = LAST_ALONE
 
     def __post_init__(self) -> None:
         check_draws(self.draws)
@@ -163,7 +106,7 @@ class ContinuationObjective:
         deep: whether inner layers are asked too.
     """
 
-    deep: DeepSupervision = DeepSupervision()
+    deep: DeepSupervision = LAST_ALONE
 
     @property
     def causal(self) -> bool:

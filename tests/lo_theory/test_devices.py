@@ -26,12 +26,13 @@ from lo_theory.denoisers.tabulated import TabulatedDenoiser
 from lo_theory.learning.checkpoint import load_checkpoint
 from lo_theory.learning.choices import OptimizerName
 from lo_theory.learning.coordinates import GridCoordinates
+from lo_theory.learning.deep_supervision import DeepSupervision
 from lo_theory.learning.log import StepRecord
 from lo_theory.learning.masking import answer_masks, count_masks, stratified_count_masks, time_masks
 from lo_theory.learning.network import NetworkConfig, Transformer
 from lo_theory.learning.objective import AutoregressiveObjective, Curriculum, MaskedObjective, Objective, per_mask
 from lo_theory.learning.patches import PromptPatches
-from lo_theory.learning.prompted import AnswerObjective, ContinuationObjective, DeepSupervision
+from lo_theory.learning.prompted import AnswerObjective, ContinuationObjective
 from lo_theory.learning.source import FreshRows
 from lo_theory.learning.training import CHECKPOINT_NAME, TrainConfig, train
 from lo_theory.likelihood import chain_nll, exact_nelbo, monte_carlo_nelbo

@@ -30,6 +30,9 @@ CHANGES: dict[str, dict[str, Any]] = {
     "4 heads": {"heads": 4},
     "2 layers, width 80": {"layers": 2, "width": 80, "heads": 10},
     "5 layers, width 48": {"layers": 5, "width": 48, "heads": 6},
+    "one layer, run 3 times": {"layers": 1, "loops": 3},
+    "inner layers asked": {"deep_supervision": 0.2},
+    "one layer, run 3 times, asked each time": {"layers": 1, "loops": 3, "deep_supervision": 0.2},
 }
 
 

@@ -16,5 +16,10 @@ TABLE = PuzzleTable(
 )
 
 EXPERIMENT = Experiment(
-    name=EXPERIMENT_NAME, sizes=SIZES, units=puzzle_units, figures=TABLE.figures, report=TABLE.report
+    name=EXPERIMENT_NAME,
+    sizes=SIZES,
+    units=puzzle_units,
+    figures=TABLE.figures,
+    report=TABLE.report,
+    growing=("long",),
 )

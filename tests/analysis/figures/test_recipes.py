@@ -12,6 +12,7 @@ from analysis.figures.recipes.units import BASE, CHANGES, RecipesSize
 from analysis.lab.rows import Rows
 from analysis.measures.learner import masked_objective
 from analysis.measures.setting import Setting
+from lo_theory.learning.deep_supervision import DeepSupervision
 from lo_theory.learning.objective import Curriculum, likelihood, per_mask
 
 TINY = Setting(n_latents=3, n_observations=5, steps=2, width=16, heads=2, generated=20)
@@ -28,6 +29,8 @@ def test_a_setting_names_its_objective():
     changed = masked_objective(replace(TINY, weighting="likelihood", curriculum=0.5))
     assert changed.reduction is likelihood
     assert changed.curriculum == Curriculum(share=0.5)
+    assert changed.deep == DeepSupervision()
+    assert masked_objective(replace(TINY, deep_supervision=0.3)).deep == DeepSupervision(0.3)
 
 
 def test_from_nothing_to_the_report(tmp_path):

@@ -6,9 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
+from lo_theory.learning.deep_supervision import DeepSupervision
 from lo_theory.learning.network import NetworkConfig, Transformer
+from lo_theory.learning.objective import MaskedObjective
 from lo_theory.learning.patches import PromptPatches
-from lo_theory.learning.prompted import AnswerObjective, ContinuationObjective, DeepSupervision
+from lo_theory.learning.prompted import AnswerObjective, ContinuationObjective
 from lo_theory.learning.source import FixedRows
 from lo_theory.learning.training import TrainConfig, train
 
@@ -19,7 +21,13 @@ MAKERS = {
     "masked": lambda deep: AnswerObjective(deep=deep),
     "masked, many hidden": lambda deep: AnswerObjective(deep=deep, draws=3),
     "autoregressive": lambda deep: ContinuationObjective(deep),
+    "masked, without a prompt": lambda deep: MaskedObjective(deep=deep),
 }
+
+
+def rows_of(objective):
+    """Prompted rows, or the same without a prompt."""
+    return ROWS.where(ROWS >= 0, ~ROWS) if isinstance(objective, MaskedObjective) else ROWS
 
 
 def build(seed=0, layers=LAYERS, **fields):
@@ -40,7 +48,7 @@ def ended_after(network, layers):
 
 
 def loss_of(objective, network, seed=1):
-    return objective.loss(network, ROWS, torch.Generator().manual_seed(seed))
+    return objective.loss(network, rows_of(objective), torch.Generator().manual_seed(seed))
 
 
 @pytest.mark.parametrize("patches", [None, PATCHES], ids=["tokens", "patches"])
@@ -89,8 +97,9 @@ def test_inner_layers_are_read_only_if_they_have_a_weight(name, monkeypatch):
 
     def trained(weight):
         network = build(causal=name == "autoregressive")
-        rows = FixedRows(ROWS.numpy(), "f" * 16, VOCABULARY, 3)
-        train(network, MAKERS[name](DeepSupervision(weight)), rows, TrainConfig(steps=3))
+        objective = MAKERS[name](DeepSupervision(weight))
+        rows = FixedRows(rows_of(objective).numpy(), "f" * 16, VOCABULARY, 3)
+        train(network, objective, rows, TrainConfig(steps=3))
         return network.head.detach()
 
     with_inner = trained(0.5)

@@ -14,11 +14,12 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from lo_theory.learning.checkpoint import network_config_from_json
 from lo_theory.learning.coordinates import GridCoordinates
+from lo_theory.learning.deep_supervision import DeepSupervision
 from lo_theory.learning.flops import forward_flops, training_flops
 from lo_theory.learning.memory import activation_bytes, weight_count
 from lo_theory.learning.network import NetworkConfig, Transformer
 from lo_theory.learning.patches import PromptPatches
-from lo_theory.learning.prompted import AnswerObjective, ContinuationObjective, DeepSupervision
+from lo_theory.learning.prompted import AnswerObjective, ContinuationObjective
 from lo_theory.learning.source import FixedRows
 from lo_theory.learning.training import TrainConfig, train
 
