@@ -51,6 +51,7 @@ _OWN: dict[tuple[str, ScaleName], tuple[str, ...]] = {
     ("phase", "smoke"): ("phase", "phase_small"),
     ("recipes", "small"): ("recipes",),
     ("samplers", "smoke"): ("samplers", "samplers_noised"),
+    ("scaling", "smoke"): ("scaling",),
     ("slabs", "smoke"): ("slabs",),
     ("table1", "small"): ("table1",),
     ("table2", "smoke"): ("table2",),
