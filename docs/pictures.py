@@ -50,6 +50,7 @@ _OWN: dict[tuple[str, ScaleName], tuple[str, ...]] = {
     ("overlap", "smoke"): ("overlap",),
     ("phase", "smoke"): ("phase", "phase_small"),
     ("recipes", "small"): ("recipes",),
+    ("repeats", "smoke"): ("repeats",),
     ("samplers", "smoke"): ("samplers", "samplers_noised"),
     ("scaling", "smoke"): ("scaling",),
     ("slabs", "smoke"): ("slabs",),

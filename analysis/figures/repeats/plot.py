@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
 from analysis.figures.repeats.crossing import Crossover
-from analysis.figures.repeats.curves import averaged, overtakes, shown
+from analysis.figures.repeats.curves import averaged, lowest, overtakes, shown
 from analysis.figures.repeats.units import ARM, EXPERIMENT_NAME, MODELS, SWEPT
 from analysis.lab.rows import MDM, Rows
 from analysis.lab.style import BLUE, GREEN, GREY, ORANGE, SMALL, WIDTH, bars, claim, headline, paper_style
@@ -43,7 +43,7 @@ def draw_repeats(rows: Rows) -> Figure:
             figure.axes[0].plot([], [], marker, color=colour, label=word)[0] for colour, marker, word in _LOOKS.values()
         ]
         figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), fontsize=SMALL)
-        claim(figure, _claim({name: overtakes(rows, name) for name in names}))
+        claim(figure, _claim(rows, names))
         return figure
 
 
@@ -76,6 +76,17 @@ def _panel(axes: Axes, rows: Rows, name: str) -> None:
     headline(axes, spoken_text(name), crossing_words(found))
 
 
-def _claim(found: dict[str, Crossover | None]) -> str:
-    crossed = [one for one in found.values() if one is not None and one.epoch is not None]
-    return f"Few rows, met again and again: the MDM overtakes the ARM on {len(crossed)} of {len(found)} distributions"
+def _claim(rows: Rows, names: list[str]) -> str:
+    found = [overtakes(rows, name) for name in names]
+    crossed = sum(one is not None and one.epoch is not None for one in found)
+    ahead = sum(_ahead_at_its_best(rows, name) for name in names)
+    return (
+        f"Repeated rows: the MDM overtakes the ARM on {crossed} of {len(names)}, "
+        f"and at its own best is ahead on {ahead} of {len(names)}"
+    )
+
+
+def _ahead_at_its_best(rows: Rows, name: str) -> bool:
+    """Whether the MDM's lowest loss over epochs is below the lowest of the ARM without dropout."""
+    masked, ordered = (lowest(rows, name, model) for model in (MDM, ARM))
+    return masked is not None and ordered is not None and masked[0] < ordered[0]
