@@ -40,6 +40,7 @@ _OWN: dict[tuple[str, ScaleName], tuple[str, ...]] = {
     ("bayes", "smoke"): ("bayes",),
     ("bounds", "small"): ("bounds", "bounds_schedules", "bounds_sequences"),
     ("gap", "smoke"): ("gap",),
+    ("generative", "smoke"): ("generative", "generative_text"),
     ("growth", "smoke"): ("growth",),
     ("hardness", "smoke"): ("task_error", "likelihood_gap", "order_accuracy"),
     ("inversion", "smoke"): ("inversion",),
