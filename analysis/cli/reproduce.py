@@ -55,8 +55,8 @@ class Reproduce:
             "table2", "table3", "table5": Sudoku, Zebra, and Sudokus harder than those of training. "reasoners": what
             the order of decoding does for a reasoner of fixed depth. "antibody": a pretrained model of proteins, its
             likelihood by order and its infilling by rule (extra "hf", and two wheels: make antibody).
-        scale: "smoke" takes minutes on two cores, "small" up to an hour, "long" hours in pieces ("hardness", "table1",
-            "scaling", "table2", "table3" and "table5" have it), "paper" a large GPU for networks.
+        scale: "smoke" takes minutes on two cores, "small" up to an hour, "long" hours in pieces ("hardness", "recipes",
+            "scaling", "table1", "table2", "table3" and "table5" have it), "paper" a large GPU for networks.
         out: directory; runs/NAME-SCALE if not given.
         jobs: units computed at once, one thread each; all processors if not given.
         cluster: address of a Dask scheduler whose workers compute the units, such as tcp://host:8786 (extra "cluster").

@@ -21,10 +21,11 @@ from generators.ground.draws import derived_seed
 from lo_theory.denoisers.denoiser import Denoiser
 from lo_theory.denoisers.network import MaskedDenoiser
 from lo_theory.denoisers.oracle import PosteriorDenoiser
+from lo_theory.learning.curriculum import Curriculum, LatentsFirst
 from lo_theory.learning.deep_supervision import DeepSupervision
 from lo_theory.learning.flops import training_flops
 from lo_theory.learning.network import NetworkConfig, Transformer
-from lo_theory.learning.objective import Curriculum, MaskedObjective, Objective, likelihood, per_mask
+from lo_theory.learning.objective import MaskedObjective, Objective, likelihood, per_mask
 from lo_theory.learning.recipe import train_network
 from lo_theory.learning.source import FreshRows
 from lo_theory.learning.training import TrainConfig
@@ -154,8 +155,17 @@ def masked_denoiser(unit: LearnerUnit, distribution: LODistribution, directory: 
 def masked_objective(setting: Setting) -> MaskedObjective:
     """What the masked diffusion model of a setting is trained on."""
     reduction = {"per_mask": per_mask, "likelihood": likelihood}[setting.weighting]
-    curriculum = Curriculum(share=setting.curriculum) if setting.curriculum else None
+    curriculum = _curriculum(setting)
     return MaskedObjective(reduction, curriculum=curriculum, deep=DeepSupervision(setting.deep_supervision))
+
+
+def _curriculum(setting: Setting) -> Curriculum | LatentsFirst | None:
+    """Every distribution of a setting has its latents first."""
+    if setting.curriculum and setting.latents_first:
+        raise ValueError("a setting has one curriculum: set curriculum or latents_first to 0.")
+    if setting.latents_first:
+        return LatentsFirst(tuple(range(setting.n_latents)), setting.latents_first)
+    return Curriculum(share=setting.curriculum) if setting.curriculum else None
 
 
 def train_unit(unit: LearnerUnit, objective: Objective, directory: Path, device: torch.device) -> Transformer:

@@ -32,7 +32,8 @@ class Setting(Shape):
         optimizer, min_ratio, weight_decay: of every training run, see ``lo_theory.learning.training.TrainConfig``.
         weighting: of the masked objective, see ``lo_theory.learning.objective``.
         curriculum: share of the training in which masks grow from few to all; 0 for none.
-        deep_supervision: weight of the inner layers or loops in the masked objective, see ``DeepSupervision`` there.
+        latents_first: share of the training with all latents visible, see ``curriculum.LatentsFirst``; 0 for none.
+        deep_supervision: weight of the inner layers or loops in the masked objective, see ``DeepSupervision``.
         test_rows: sequences behind a likelihood.
         orders_per_row: random orders per sequence behind the order-averaged likelihood of the MDM.
         task_samples: sequences per number of masked tokens behind a task error.
@@ -54,6 +55,7 @@ class Setting(Shape):
     weight_decay: float = later(0.1)
     weighting: Literal["per_mask", "likelihood"] = "per_mask"
     curriculum: float = 0.0
+    latents_first: float = later(0.0)
     deep_supervision: float = later(0.0)
     test_rows: int = 1024
     orders_per_row: int = 1

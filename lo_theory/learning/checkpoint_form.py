@@ -72,6 +72,13 @@ class TrainingForm(Form, frozen=True):
     decayed: Literal["all", "blocks"] | None = None
 
 
+class LatentsFirstForm(Form, frozen=True):
+    """:class:`~lo_theory.learning.curriculum.LatentsFirst`."""
+
+    latents: list[Count]
+    share: Finite
+
+
 class MaskedForm(Form, frozen=True):
     """:class:`~lo_theory.learning.objective.MaskedObjective`."""
 
@@ -79,6 +86,7 @@ class MaskedForm(Form, frozen=True):
     reduction: str | None = None
     masker: str | None = None
     curriculum: dict[str, Finite] | None = None
+    latents_first: LatentsFirstForm | None = None
     deep_supervision: Finite | None = None
 
 

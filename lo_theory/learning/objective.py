@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any, Protocol, runtime_checkable
 
@@ -17,9 +17,10 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 from torch.nn import functional
 
+from lo_theory.learning.curriculum import Curriculum, LatentsFirst
 from lo_theory.learning.deep_supervision import LAST_ALONE, DeepSupervision
 from lo_theory.learning.dropout import Dropout, check_dropout
-from lo_theory.learning.masking import Masker, WeightedMasks, count_masks, stratified_count_masks
+from lo_theory.learning.masking import Masker, WeightedMasks, stratified_count_masks
 from lo_theory.learning.network import NetworkConfig, Transformer
 from lo_theory.orders import check_order
 
@@ -70,34 +71,6 @@ def per_mask(cross_entropy: Float[Tensor, " M"], masks: WeightedMasks) -> Float[
     return cross_entropy.sum() * (masks.hidden.shape[1] / max(len(cross_entropy), 1))
 
 
-@dataclass(frozen=True)
-class Curriculum:
-    """Few masks first: the largest number of hidden positions grows in a straight line to L, and stays there.
-
-    With few masks nearly all latents are visible and what an observation reads can be learned from it directly; with
-    many it has to be found from what is left. An addition of ours, not in the paper.
-
-    Attributes:
-        share: of the training after which masks have their usual law.
-        first: largest share of hidden positions at the start.
-    Raises:
-        ValueError: a share outside (0, 1].
-    """
-
-    share: float = 0.6
-    first: float = 0.1
-
-    def __post_init__(self) -> None:
-        for name in ("share", "first"):
-            if not 0 < getattr(self, name) <= 1:
-                raise ValueError(f"{name} of a curriculum lies in (0, 1]; got {getattr(self, name)}.")
-
-    def most(self, length: int, progress: float) -> int:
-        """The largest number of hidden positions when ``progress`` of the training is done, 1..length."""
-        reached = min(1.0, self.first + (1.0 - self.first) * progress / self.share)
-        return max(1, round(length * reached))
-
-
 def require_both_ways(network: NetworkConfig) -> None:
     """Raise ValueError if the network is causal: masked diffusion cannot train it."""
     if network.causal:
@@ -111,13 +84,13 @@ class MaskedObjective:
     Attributes:
         reduction: :func:`likelihood` or :func:`per_mask`.
         masker: draws the masks, from :mod:`lo_theory.learning.masking`.
-        curriculum: draws stratified masks by count in the masker's place while it lasts; None: the masker throughout.
+        curriculum: changes what is hidden while it lasts; None: the masker throughout.
         deep: whether inner layers are asked too.
     """
 
     reduction: Reduction = likelihood
     masker: Masker = stratified_count_masks
-    curriculum: Curriculum | None = None
+    curriculum: Curriculum | LatentsFirst | None = None
     deep: DeepSupervision = LAST_ALONE
 
     @property
@@ -126,9 +99,11 @@ class MaskedObjective:
         return False
 
     def check(self, network: NetworkConfig) -> None:
-        """Raise ValueError if the network is causal, or has no inner layers to be asked."""
+        """Raise ValueError if the network is causal, has no inner layers to be asked, or lacks the latents."""
         require_both_ways(network)
         self.deep.check(network)
+        if isinstance(self.curriculum, LatentsFirst):
+            self.curriculum.check(network.length)
 
     def loss(
         self, network: Transformer, rows: Int64[Tensor, "B L"], generator: torch.Generator, *, progress: float = 1.0
@@ -146,14 +121,15 @@ class MaskedObjective:
     def to_json(self) -> dict[str, Any]:
         """Names of the reduction and of the masker, and what else is not as usual."""
         form = {"objective": "masked", "reduction": _name(self.reduction), "masker": _name(self.masker)}
-        curriculum = {} if self.curriculum is None else {"curriculum": asdict(self.curriculum)}
+        curriculum = {} if self.curriculum is None else self.curriculum.to_json()
         return form | curriculum | self.deep.to_json()
 
     def _masks(self, batch_size: int, length: int, generator: torch.Generator, progress: float) -> WeightedMasks:
-        most = length if self.curriculum is None else self.curriculum.most(length, progress)
-        if most == length:
-            return self.masker(batch_size, length, generator)
-        return count_masks(batch_size, length, generator, stratified=True, most=most)
+        if self.curriculum is not None:
+            early = self.curriculum.masks(batch_size, length, generator, progress)
+            if early is not None:
+                return early
+        return self.masker(batch_size, length, generator)
 
 
 @dataclass(frozen=True, eq=False)

@@ -26,9 +26,10 @@ def report(run: Run[RecipesSize]) -> Report:
         title="Training recipes for order accuracy",
         summary=[
             f"NAE-SAT ({base.n_latents}, {base.n_observations}), {base.steps} steps of {base.batch_size} sequences, "
-            f"{seeds} seeds; every recipe changes one thing of the base: {base.layers} layers of width {base.width}, "
-            f"{base.heads} heads, GELU, learned positions, learning rate 4e-3, every masked token weighted alike, "
-            "numbers of masks uniform throughout.",
+            f"{seeds} seed{'s' * (seeds > 1)}; every recipe changes one thing of the base: "
+            f"{base.layers} layers of width {base.width}, {base.heads} heads, GELU, "
+            "learned positions, learning rate 4e-3, every masked token weighted alike, numbers of masks uniform "
+            "throughout.",
             "Seeds share distribution, training rows and masks between recipes, so differences at equal seed are "
             "paired; still, few seeds separate only large differences.",
         ],

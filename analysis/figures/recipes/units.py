@@ -20,16 +20,17 @@ from analysis.measures.rule_sweep import Table1Unit
 from analysis.measures.setting import Setting
 
 EXPERIMENT_NAME = "recipes"
-BASE = "base"
+BASE, FEW_FIRST, LATENTS_FIRST = "base", "curriculum over 60%", "latents visible at first"
 CHANGES: dict[str, dict[str, Any]] = {
     BASE: {},
-    "curriculum over 60%": {"curriculum": 0.6},
+    FEW_FIRST: {"curriculum": 0.6},
     "likelihood weighting": {"weighting": "likelihood"},
     "rotary positions": {"positions": "rotary"},
     "half the learning rate": {"learning_rate": 2e-3},
     "4 heads": {"heads": 4},
     "2 layers, width 80": {"layers": 2, "width": 80, "heads": 10},
     "5 layers, width 48": {"layers": 5, "width": 48, "heads": 6},
+    LATENTS_FIRST: {"latents_first": 0.2},
     "one layer, run 3 times": {"layers": 1, "loops": 3},
     "inner layers asked": {"deep_supervision": 0.2},
     "one layer, run 3 times, asked each time": {"layers": 1, "loops": 3, "deep_supervision": 0.2},
@@ -56,8 +57,13 @@ def _base(n_latents: int, n_observations: int, steps: int) -> Setting:
 
 
 SIZES: dict[ScaleName, RecipesSize] = {
-    "smoke": RecipesSize(base=_base(4, 12, 300), seeds=1, recipes=(BASE, "curriculum over 60%", "rotary positions")),
+    "smoke": RecipesSize(base=_base(4, 12, 300), seeds=1, recipes=(BASE, FEW_FIRST, "rotary positions")),
     "small": RecipesSize(base=_base(6, 18, 2000), seeds=2),
+    "long": RecipesSize(
+        base=replace(_base(20, 80, 2000), heads=4, optimizer="muon", min_ratio=0.02),
+        seeds=1,
+        recipes=(BASE, FEW_FIRST, LATENTS_FIRST),
+    ),
     "paper": RecipesSize(base=_base(8, 24, 10_000), seeds=5),
 }
 
