@@ -84,17 +84,18 @@ class LatentsFirst:
             )
 
     def masks(self, batch_size: int, length: int, generator: torch.Generator, progress: float) -> WeightedMasks | None:
-        """Masks of rows in the natural order among usual ones, which come stratified; None: the usual ones alone.
+        """Masks of some rows in the natural order and of the others as usual, stratified among themselves; or None.
 
-        The weight is L / n for n hidden, as everywhere.
+        So every step hides about as many tokens: steps of many sizes would break the memory of a long training into
+        pieces. None: all rows as usual. The weight is L / n for n hidden, as everywhere.
         """
         if progress >= 2 * self.share:
             return None
         natural = batch_size if progress < self.share else round(_MIXED * batch_size)
-        hidden = count_masks(batch_size, length, generator, stratified=True).hidden
-        observations = torch.ones(length, dtype=torch.bool, device=hidden.device)
-        observations[list(self.latents)] = False
-        hidden[torch.randperm(batch_size, generator=generator, device=hidden.device)[:natural]] = observations
+        hidden = torch.ones(batch_size, length, dtype=torch.bool, device=generator.device)
+        hidden[:, list(self.latents)] = False
+        if natural < batch_size:
+            hidden[natural:] = count_masks(batch_size - natural, length, generator, stratified=True).hidden
         return WeightedMasks(hidden, length / hidden.sum(dim=1).to(torch.float32))
 
     def to_json(self) -> dict[str, Any]:

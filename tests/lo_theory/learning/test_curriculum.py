@@ -44,21 +44,18 @@ def test_at_first_every_row_asks_all_observations_and_no_latent(progress, seed):
 
 
 @given(progress=st.floats(0.25, 0.5, exclude_max=True), seed=st.integers(0, 10**6))
-def test_then_two_fifths_of_the_rows_at_random_and_the_others_are_the_usual_ones(progress, seed):
+def test_then_two_fifths_of_the_rows_and_the_others_are_the_usual_ones(progress, seed):
     masks = FIRST.masks(ROWS, LENGTH, draws(seed), progress)
     assert masks is not None
-    usual = stratified_count_masks(ROWS, LENGTH, draws(seed)).hidden
-    kept = (masks.hidden == usual).all(dim=1)
-    assert (natural(masks.hidden) | kept).all()
-    assert natural(masks.hidden).sum() >= 8
-    assert (~kept).sum() <= 8
+    assert natural(masks.hidden[:8]).all()
+    assert torch.equal(masks.hidden[8:], stratified_count_masks(12, LENGTH, draws(seed)).hidden)
     assert torch.equal(masks.weight, LENGTH / masks.hidden.sum(dim=1).float())
 
 
-def test_which_rows_are_natural_changes():
-    """Stratified counts ascend from a random place, so a fixed choice of rows would leave out some numbers of masks."""
-    found = {tuple(natural(FIRST.masks(ROWS, LENGTH, draws(seed), 0.3).hidden).tolist()) for seed in range(5)}
-    assert len(found) == 5
+def test_every_step_of_the_middle_hides_about_as_many_tokens():
+    """What a training needs at once hardly changes."""
+    hidden = [int(FIRST.masks(64, 300, draws(seed), 0.3).hidden.sum()) for seed in range(50)]
+    assert max(hidden) - min(hidden) <= 300  # one row: what evenly spread numbers of masks differ by
 
 
 @given(progress=st.floats(0.5, 1), seed=st.integers(0, 10**6))
