@@ -19,12 +19,15 @@ from analysis.figures.gap.units import SIZES as GAP_SIZES
 from analysis.figures.hardness.checks import MARGIN_GOAL
 from analysis.figures.hardness.checks import averaged as mean_and_error
 from analysis.figures.hardness.forward_hash import COIN, ForwardHashUnit
+from analysis.figures.optimal_order.own_order import closed
 from analysis.figures.phase.units import SIZES as PHASE_SIZES
 from analysis.figures.thresholds.phases import Phases
 from analysis.figures.thresholds.phases import phases as phases_of
 from analysis.figures.thresholds.predicates import CASES as PREDICATES
 from analysis.figures.window.units import coexistence
+from analysis.lab.report import show
 from analysis.lab.rows import MDM, Rows
+from analysis.measures.gap_closed import PUBLISHED as PUBLISHED_SHARES
 from analysis.measures.task_error import KL, KL_BACKWARDS, KL_FORWARDS, latent_excess
 from analysis.planted.cases import CASES
 from analysis.planted.curve import BAYES, OBSERVATION
@@ -129,6 +132,23 @@ def points(
     """By how many percentage points the first row is above the second; ``fields`` are of both. No interval."""
     above, below = (row(run, experiment, **{**fields, **own}).value for own in (first, second))
     return f"{100 * (above - below):.{digits}f}"
+
+
+def gap_share(run: str, distribution: str, rule: str) -> str:
+    """What an order of the masked networks closes of the gap from their bound to the autoregressive ones, per cent.
+
+    Raises:
+        LookupError: the run has not both for the same seeds.
+    """
+    found = closed(single(run, "optimal_order"), distribution, rule)
+    if found is None:
+        raise LookupError(f"results/{run}/optimal_order.csv has no {rule} and ARM of the same networks.")
+    return show(found, 0, 100.0, "%")
+
+
+def published_shares() -> str:
+    """The largest published shares of that gap: on the text of training, and on others."""
+    return " and ".join(f"{share:.0%}" for share in PUBLISHED_SHARES)
 
 
 def with_error(value: float, error: float, digits: int = 4) -> str:
@@ -264,5 +284,5 @@ def _extremes(run: str, experiment: str, fields: Mapping[str, Any]) -> tuple[flo
 FUNCTIONS = (
     command, units, picture, seeds, span, largest, scientific, calls, points, with_error, roles, directions,
     phases, hard_window, hard_predicates, gaps, overpaid, closing_share, verdicts, judged, claim, hash_tables, parities,
-    parity_plateau, ran, margin_goal, coin, paper_arms, published,
+    parity_plateau, gap_share, published_shares, ran, margin_goal, coin, paper_arms, published,
 )  # fmt: skip

@@ -39,8 +39,7 @@ def estimates() -> dict[str, tuple[str, str]]:
 
 
 def _setting_flops(setting: Setting) -> float:
-    shape = dataclasses.asdict(setting.shape)
-    config = NetworkConfig(length=setting.length, vocabulary=2, **shape)
+    config = NetworkConfig.of(setting, length=setting.length, vocabulary=2)
     return float(training_flops(config)) * setting.steps * setting.batch_size
 
 

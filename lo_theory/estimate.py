@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 from jaxtyping import Bool, Float
-from scipy.stats import norm
+from scipy.stats import norm, t
 
 Method = Literal["exact", "chain", "monte_carlo"]
 
@@ -80,6 +80,35 @@ def ratio_estimate(
         residual = totals - value * cells
         error = float(np.sqrt((residual**2).sum() / (n * (n - 1))) / cells.mean())
     return Estimate(value=value, standard_error=error, samples=n, method=method)
+
+
+def ratio_interval(
+    numerators: Float[np.ndarray, "n"], denominators: Float[np.ndarray, "n"], confidence: float = 0.95
+) -> tuple[float, float]:
+    """Fieller's interval of a ratio of two means over n independent pairs, exact for normal ones, however few.
+
+    Returns:
+        both ends; all numbers, ``(-inf, inf)``, where the mean of the denominators may be zero at this confidence, or
+        with a single pair or values that are not finite.
+    Raises:
+        ValueError: no pairs, or not as many of the one as of the other.
+    Source: Fieller 1954; the t-test of every value r of the ratio on the differences a - r b, with n - 1 degrees of
+    freedom.
+    """
+    n = len(numerators)
+    if not n or len(denominators) != n:
+        raise ValueError(f"a ratio of means has as many numerators as denominators; got {n} and {len(denominators)}.")
+    if n < 2 or not (np.isfinite(numerators).all() and np.isfinite(denominators).all()):
+        return -math.inf, math.inf
+    above, below = float(numerators.mean()), float(denominators.mean())
+    (v_above, both), (_, v_below) = np.cov(numerators, denominators) / n
+    reach = float(t.ppf(0.5 + confidence / 2, n - 1)) ** 2
+    # |above - r below| <= sqrt(reach (v_above - 2 r both + r^2 v_below)): a quadratic in r
+    square, linear, constant = below**2 - reach * v_below, above * below - reach * both, above**2 - reach * v_above
+    if square <= 0:
+        return -math.inf, math.inf
+    half = math.sqrt(max(0.0, linear**2 - square * constant))
+    return (linear - half) / square, (linear + half) / square
 
 
 def share_estimate(successes: int, trials: int) -> Estimate:

@@ -20,6 +20,7 @@ NAMES = [
     "04_decoding",
     "05_puzzles",
     "06_text",
+    "07_pretrained",
     "08_planning",
 ]
 PNG = b"\x89PNG\r\n"

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import lo_theory
+from generators.ground.optional import optional_library
 
 _PATIENCE = 5.0
 """Seconds that a scheduler may take to answer."""
@@ -32,14 +33,11 @@ def cluster(address: str | None, jobs: int | None, *, shared: Path | None = None
         return
     if jobs not in (None, 1):
         raise ValueError(f"--jobs {jobs} is for one machine; with --cluster the workers of the cluster decide.")
-    try:
-        from distributed import Client
-    except ModuleNotFoundError as error:
-        raise ValueError("--cluster needs Dask, which is not installed: pip install 'lo-theory[cluster]'.") from error
+    distributed = optional_library("distributed", "--cluster")
     import joblib
 
     try:
-        client = Client(address, timeout=_PATIENCE, set_as_default=True)
+        client = distributed.Client(address, timeout=_PATIENCE, set_as_default=True)
     except (OSError, ValueError) as error:
         reason = " ".join(str(error).split())
         raise ValueError(

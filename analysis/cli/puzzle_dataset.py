@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from analysis.cli.numbers import require_at_least, whole_number
 from analysis.cli.puzzle_draws import Draws, Row
+from generators.datasets.formats import pyarrow
 from generators.ground.codec import seal, unseal
 from generators.ground.memory import check_disk, check_memory
 from generators.ground.ownership import owned_directory
@@ -51,7 +52,7 @@ def write_puzzles(asked: GenerateSudoku | GenerateZebra, kind: str, draws: Draws
     require_at_least(0, sample_seed=asked.sample_seed)
     splits = [["train", asked.rows], *_further_splits(asked.split)]
     if asked.format == "parquet":
-        _require_pyarrow()
+        pyarrow()
     _check_room(asked.out, sum(rows for _, rows in splits))
     wanted = {
         "format": FORMAT,
@@ -96,13 +97,6 @@ def _further_splits(words: tuple[str, ...]) -> list[list[Any]]:
         found.append([name, whole_number(count)])
         require_at_least(1, split=found[-1][1])
     return found
-
-
-def _require_pyarrow() -> None:
-    try:
-        import pyarrow  # noqa: F401  # optional
-    except ImportError as error:
-        raise ValueError("--format parquet needs pyarrow, which is not installed: pip install pyarrow.") from error
 
 
 def _finished(out: Path, wanted: dict[str, Any]) -> dict[str, Any] | None:
@@ -196,10 +190,8 @@ class _Writer:
         if self._form == "jsonl":
             self._stream.write("".join(json.dumps(row) + "\n" for row in rows).encode())
             return
-        import pyarrow
-        from pyarrow import parquet
-
-        table = pyarrow.Table.from_pylist(rows)
+        arrow, parquet = pyarrow()
+        table = arrow.Table.from_pylist(rows)
         if self._table is None:
             self._table = parquet.ParquetWriter(self._stream, table.schema)
         self._table.write_table(table)

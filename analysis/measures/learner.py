@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -187,10 +186,8 @@ def training_folder(unit: Config, directory: Path) -> Path:
 
 def network_config(unit: LearnerUnit, objective: Objective) -> NetworkConfig:
     """The network that :func:`train_unit` trains."""
-    distribution, shape = unit.build(), dataclasses.asdict(unit.setting.shape)
-    return NetworkConfig(
-        length=distribution.length, vocabulary=distribution.vocabulary, causal=objective.causal, **shape
-    )
+    built = unit.build()
+    return NetworkConfig.of(unit.setting, length=built.length, vocabulary=built.vocabulary, causal=objective.causal)
 
 
 def train_config(unit: LearnerUnit, objective: Objective, device: torch.device) -> TrainConfig:

@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Float64, Integer
 
 from analysis.measures.text_networks import held_out_nats
+from generators.ground.optional import optional_library
 from generators.text.markov import MarkovChain
 from generators.text.units import Units
 from lo_theory.denoisers.denoiser import Denoiser
@@ -37,7 +38,7 @@ def transformers_judge(name: str, units: Units, device: str = "cpu") -> Judge:
         name: of the model, on its hub or in a folder.
         units: how tokens are spelt.
     Raises:
-        ModuleNotFoundError: the library is not installed.
+        MissingLibraryError: the library is not installed.
         What it raises, such as OSError where there is no model of that name.
     """
     library = require_transformers()
@@ -54,16 +55,13 @@ def require_transformers() -> Any:
     """The library ``transformers``.
 
     Raises:
-        ModuleNotFoundError: it is not installed; the message says how to.
+        MissingLibraryError: it is not installed; the message says how to.
     """
-    try:
-        import transformers
-    except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(
-            "text is judged by a public language model with the library transformers, which is not installed: "
-            "`pip install 'lo-theory[hf]'`. Without it leave `reader` empty; a network of our own judges then."
-        ) from error
-    return transformers
+    return optional_library(
+        "transformers",
+        "judging text by a public language model",
+        otherwise="Without it leave `reader` empty; a network of our own judges then.",
+    )
 
 
 @torch.no_grad()

@@ -113,15 +113,13 @@ class TextNetwork:
 
     def config(self) -> NetworkConfig:
         """The network."""
-        shape = dataclasses.asdict(self.setting.shape)
-        told = is_any_order(self.model)
-        return NetworkConfig(
+        return NetworkConfig.of(
+            self.setting,
             length=self.setting.length,
             vocabulary=text_vocabulary(self.text),
             causal=self.objective().causal,
-            any_order=told,
-            **shape,
-        )  # fmt: skip
+            any_order=is_any_order(self.model),
+        )
 
     @property
     def weights(self) -> int:

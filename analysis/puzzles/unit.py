@@ -268,13 +268,13 @@ class PuzzleUnit:
         """Size and kind of the network that reads ``form``."""
         causal, setting = self.order is not None, self.setting
         shape = setting.large if self.learner.large and setting.large else setting.shape
-        return NetworkConfig(
+        return NetworkConfig.of(
+            shape,
             length=form.length,
             vocabulary=form.vocabulary,
             causal=causal,
             coordinates=self.problem.coordinates(triples=causal) if self.learner.grid else None,
             patches=self._patches() if setting.whole_clues else None,
-            **dataclasses.asdict(shape),
         )
 
     def _patches(self) -> PromptPatches:

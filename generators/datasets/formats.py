@@ -14,6 +14,7 @@ import numpy as np
 from jaxtyping import Integer
 
 from generators.distribution import LODistribution
+from generators.ground.optional import optional_library
 
 if TYPE_CHECKING:
     from generators.datasets.sources import Source
@@ -210,11 +211,6 @@ def pyarrow() -> tuple[Any, Any]:
     """The modules ``pyarrow`` and ``pyarrow.parquet``.
 
     Raises:
-        ValueError: they are not installed.
+        MissingLibraryError: they are not installed.
     """
-    try:
-        import pyarrow as arrow
-        from pyarrow import parquet
-    except ModuleNotFoundError as error:
-        raise ValueError("Parquet needs pyarrow, which is not installed: pip install 'lo-theory[data]'.") from error
-    return arrow, parquet
+    return optional_library("pyarrow", "Parquet"), optional_library("pyarrow.parquet", "Parquet")

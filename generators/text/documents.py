@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from generators.ground.codec import shown
+from generators.ground.optional import optional_library
 
 Document = Iterable[str]
 """The pieces of one text, in order."""
@@ -101,15 +102,10 @@ def parquet_column(path: str | Path, *, column: str = "text") -> Iterator[Docume
     """A document for each row of a Parquet file, 1024 rows at a time; rows without a text (null) are passed over.
 
     Raises:
-        ModuleNotFoundError: pyarrow is not installed.
+        MissingLibraryError: pyarrow is not installed.
         ValueError: no such column, or one that holds no text.
     """
-    try:
-        import pyarrow.parquet as parquet
-    except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(
-            f"{path} is a Parquet file, and pyarrow is not installed: pip install 'lo-theory[data]'."
-        ) from error
+    parquet = optional_library("pyarrow.parquet", f"{path}, a Parquet file,")
     with parquet.ParquetFile(path) as file:
         names = file.schema_arrow.names
         if column not in names:
@@ -129,15 +125,10 @@ def hugging_face(
         name, config, split, options: as ``datasets.load_dataset`` takes them.
         field: the column of texts.
     Raises:
-        ModuleNotFoundError: the library is not installed; the message says how to.
+        MissingLibraryError: the library is not installed; the message says how to.
         ValueError: no such column.
     """
-    try:
-        import datasets
-    except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(
-            f"{name!r} is read by the library datasets, which is not installed: pip install 'lo-theory[hf]'."
-        ) from error
+    datasets = optional_library("datasets", f"reading {name!r} from the Hugging Face hub")
     rows: Any = datasets.load_dataset(name, config, split=split, streaming=True, **options)
     for row in rows:
         if field not in row:

@@ -15,8 +15,7 @@ import numpy as np
 from jaxtyping import Integer
 
 from generators.ground.codec import shown
-
-INSTALL = "pip install 'lo-theory[hf]'"
+from generators.ground.optional import MissingLibraryError, optional_library
 
 
 @runtime_checkable
@@ -189,13 +188,13 @@ class Tokenizer:
 
         Raises:
             FileNotFoundError: there is none.
-            ModuleNotFoundError: the library is not installed.
+            MissingLibraryError: the library is not installed.
             ValueError: the file holds no tokenizer.
         """
         text = Path(path).read_text(encoding="utf-8")
         try:
             _library().Tokenizer.from_str(text)
-        except ModuleNotFoundError:
+        except MissingLibraryError:
             raise
         except Exception as error:  # the library raises nothing more special
             raise ValueError(f"{path} holds no tokenizer: {error}. It is what Tokenizer.save writes.") from error
@@ -209,7 +208,7 @@ class Tokenizer:
             vocabulary: number of tokens, at least the 256 bytes; fewer come out where the texts have too few pairs.
         Raises:
             ValueError: fewer than 256 tokens.
-            ModuleNotFoundError: the library is not installed.
+            MissingLibraryError: the library is not installed.
         """
         if vocabulary < 256:
             raise ValueError(f"a byte-pair vocabulary holds the 256 bytes and pairs; got {vocabulary}. Use Bytes().")
@@ -258,12 +257,6 @@ def _library() -> ModuleType:
     """The library, which is optional.
 
     Raises:
-        ModuleNotFoundError: it is not installed; the message says how to.
+        MissingLibraryError: it is not installed; the message says how to.
     """
-    try:
-        import tokenizers
-    except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(
-            f"a tokenizer needs the library tokenizers, which is not installed: {INSTALL}. Bytes() needs nothing."
-        ) from error
-    return tokenizers
+    return optional_library("tokenizers", "a tokenizer of text", otherwise="Bytes() needs nothing.")

@@ -10,6 +10,7 @@ import itertools
 import numpy as np
 from jaxtyping import Int8
 
+from generators.ground.optional import optional_library
 from generators.zebra.clue import CLUE_TYPES, NOTHING, place_of
 from generators.zebra.puzzle import ZebraPuzzle
 
@@ -20,19 +21,16 @@ def solutions_by_sat(puzzle: ZebraPuzzle, limit: int = 2) -> list[Int8[np.ndarra
     """Up to ``limit`` solutions of a puzzle, by python-sat (CaDiCaL 1.5.3).
 
     Raises:
-        ImportError: python-sat is not installed.
+        MissingLibraryError: python-sat is not installed.
         ValueError: a limit below 1.
     Cost: 0.7 milliseconds for 4 houses and 4 attributes, 6 for 6 and 6; a created puzzle takes some 50 such proofs,
     which is why it is not this solver that makes them.
     """
     if limit < 1:
         raise ValueError(f"limit must be positive; got {limit}.")
-    try:
-        from pysat.solvers import Cadical153
-    except ImportError as error:
-        raise ImportError("this check needs python-sat: pip install 'lo-theory[sat]'.") from error
+    solver_of = optional_library("pysat.solvers", "proving a puzzle by clauses").Cadical153
     found: list[Int8[np.ndarray, "attributes houses"]] = []
-    with Cadical153(bootstrap_with=zebra_formula(puzzle)) as solver:
+    with solver_of(bootstrap_with=zebra_formula(puzzle)) as solver:
         while len(found) < limit and solver.solve():
             model = [literal for literal in solver.get_model() or [] if literal > 0]
             found.append(_grid(model, puzzle))

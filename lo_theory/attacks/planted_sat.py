@@ -5,11 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from jaxtyping import Bool, Int64, Integer, UInt8
 
+from generators.ground.optional import optional_library
 from generators.planted.constraints import PlantedEnsemble
 from lo_theory.attacks.inversion import Attempt
 
@@ -92,10 +93,11 @@ def solve_formula(formula: Formula, max_conflicts: int) -> Attempt:
     Returns:
         costs in "conflicts" (learned clauses) and "propagations" (implied literals).
     Raises:
-        ImportError: the optional python-sat is not installed.
+        MissingLibraryError: the optional python-sat is not installed.
         RuntimeError: the solver returns an assignment that violates a clause, or finds none.
     """
-    solver = _solver_class()(name=_SOLVER, bootstrap_with=formula.literals())
+    library = optional_library("pysat.solvers", "solving planted formulas")
+    solver = library.Solver(name=_SOLVER, bootstrap_with=formula.literals())
     try:
         solver.conf_budget(max_conflicts)
         started = time.perf_counter()
@@ -113,13 +115,3 @@ def solve_formula(formula: Formula, max_conflicts: int) -> Attempt:
                 f"{_SOLVER} answered {outcome} to a satisfiable formula of {len(formula.scopes)} clauses."
             )
     return Attempt(found, {CONFLICTS: int(work["conflicts"]), PROPAGATIONS: int(work["propagations"])}, seconds)
-
-
-def _solver_class() -> Any:
-    try:
-        from pysat.solvers import Solver
-    except ImportError as error:
-        raise ImportError(
-            "solving planted formulas needs the optional python-sat: pip install 'lo-theory[sat]' (or python-sat)."
-        ) from error
-    return Solver

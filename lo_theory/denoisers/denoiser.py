@@ -9,6 +9,8 @@ import torch
 from jaxtyping import Bool, Float, Float64, Int64
 from torch import Tensor
 
+from lo_theory.denoisers.row_pieces import by_rows
+
 _WHOLE = {torch.int8, torch.int16, torch.int32, torch.int64, torch.uint8, torch.uint16, torch.uint32, torch.uint64}
 
 
@@ -156,4 +158,8 @@ def check_temperature(temperature: float) -> None:
 
 def answer_entropy(log_probs: Float[Tensor, "*at V"]) -> Float64[Tensor, "*at"]:
     """Entropy of each answer in nats; impossible values count zero, rounding never makes it negative."""
+    return by_rows(_entropy, log_probs)
+
+
+def _entropy(log_probs: Float[Tensor, "*at V"]) -> Float64[Tensor, "*at"]:
     return torch.special.entr(log_probs.double().exp()).sum(dim=-1).clamp_min(0.0)

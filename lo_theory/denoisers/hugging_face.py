@@ -22,12 +22,14 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
 from typing import Any, Literal
 
 import torch
 from jaxtyping import Bool, Float, Int64, Integer
 from torch import Tensor, nn
 
+from generators.ground.optional import optional_library
 from lo_theory.denoisers.data_tokens import DataTokens, data_tokens
 from lo_theory.denoisers.denoiser import whole_tokens
 from lo_theory.denoisers.weights_size import require_room_for
@@ -177,19 +179,18 @@ def load_hugging_face(
         shifted: whether position i is answered at i - 1; None is whether the configuration says "Dream".
         predicted, around: as :func:`~lo_theory.denoisers.data_tokens.data_tokens`.
     Raises:
-        ModuleNotFoundError: without the extra ``hf``.
+        MissingLibraryError: without the extra ``hf``.
         ValueError: weights that do not fit into the memory of the device; a model with code of its own that was not
             asked for; no mask token; a layer that the files have no weights for (it would be random). OSError: no such
             model.
     """
-    from transformers import AutoConfig, AutoModel, AutoModelForMaskedLM, AutoTokenizer
-
+    library = optional_library("transformers", "a model in the format of Hugging Face")
     where, kind = str(name), getattr(torch, dtype)
-    config = AutoConfig.from_pretrained(where, trust_remote_code=remote_code)
+    config = library.AutoConfig.from_pretrained(where, trust_remote_code=remote_code)
     require_room_for(where, kind, torch.device(device))
     own_code = "AutoModel" in (getattr(config, "auto_map", None) or {})
-    loader = AutoModel if own_code else AutoModelForMaskedLM
-    with _silence():
+    loader = library.AutoModel if own_code else library.AutoModelForMaskedLM
+    with _silence(library):
         model, told = loader.from_pretrained(
             where, config=config, dtype=kind, trust_remote_code=remote_code, output_loading_info=True
         )
@@ -197,7 +198,7 @@ def load_hugging_face(
         raise ValueError(
             f"the files of {where} have no weights for {min(told['missing_keys'])}: no masked model of it."
         )
-    tokenizer = AutoTokenizer.from_pretrained(where, trust_remote_code=remote_code)
+    tokenizer = library.AutoTokenizer.from_pretrained(where, trust_remote_code=remote_code)
     return HuggingFaceDenoiser(
         model.to(device).eval(),
         data_tokens(tokenizer, config, predicted=predicted, around=around),
@@ -210,10 +211,9 @@ def load_hugging_face(
 
 
 @contextmanager
-def _silence() -> Iterator[None]:
+def _silence(library: ModuleType) -> Iterator[None]:
     """Keep the report on unused weights and the progress bar to the library; what is missing is an error here."""
-    from transformers.utils import logging
-
+    logging = library.utils.logging
     level, shown = logging.get_verbosity(), logging.is_progress_bar_enabled()
     logging.set_verbosity_error()
     logging.disable_progress_bar()
@@ -257,11 +257,17 @@ def _require_pads_last(pads: Bool[Tensor, "B L"]) -> None:
         raise ValueError(f"pads stand at the end of a row, after at least one token; row {row} is otherwise.")
 
 
-def _require_positions(model: nn.Module, needed: int) -> None:
-    """Refuse sequences longer than the model's positions, where its configuration says how many it has."""
+def positions(model: nn.Module) -> int | None:
+    """Tokens of the longest sequence, specials among them; None where the configuration does not say."""
     config = getattr(model, "config", None)
     there = getattr(config, "max_position_embeddings", None) or getattr(config, "max_sequence_length", None)
     if there is not None and getattr(config, "model_type", "") in ("roberta", "xlm-roberta", "camembert"):
         there -= getattr(config, "pad_token_id", 0) + 1  # their positions begin after the pad's
+    return there
+
+
+def _require_positions(model: nn.Module, needed: int) -> None:
+    """Refuse sequences longer than the model's positions, where its configuration says how many it has."""
+    there = positions(model)
     if there is not None and needed > there:
         raise ValueError(f"the model has {there} positions; a sequence with what stands around it takes {needed}.")

@@ -6,6 +6,7 @@ embedding knows V + 2 ids: the tokens, the mask (V) and the pad (V + 1). The hea
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -52,6 +53,33 @@ class NetworkConfig(Shape):
     coordinates: GridCoordinates | None = None
     patches: PromptPatches | None = None
     any_order: bool = later(False)
+
+    @classmethod
+    def of(
+        cls,
+        shape: Shape,
+        *,
+        length: int,
+        vocabulary: int,
+        causal: bool = False,
+        coordinates: GridCoordinates | None = None,
+        patches: PromptPatches | None = None,
+        any_order: bool = False,
+    ) -> NetworkConfig:
+        """The network of this shape; of a value with more fields, such as a setting, the others do not matter.
+
+        Raises:
+            ValueError: as the class.
+        """
+        return cls(
+            length=length,
+            vocabulary=vocabulary,
+            causal=causal,
+            coordinates=coordinates,
+            patches=patches,
+            any_order=any_order,
+            **dataclasses.asdict(shape.shape),
+        )
 
     def __post_init__(self) -> None:
         for name in ("length", "vocabulary", "layers", "loops", "width", "heads", "hidden_width"):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 
 import torch
@@ -37,14 +36,14 @@ def build_network(
         ValueError: a shape that no network has or that does not fit into memory, or coordinates or patches that do not
             fit the rows.
     """
-    config = NetworkConfig(
+    config = NetworkConfig.of(
+        shape,
         length=source.length,
         vocabulary=source.vocabulary,
         causal=objective.causal,
         coordinates=coordinates,
         patches=patches,
         any_order=any_order,
-        **dataclasses.asdict(shape.shape),
     )
     check_network_fits(config)
     return Transformer(config, torch.Generator().manual_seed(seed)).to(device)

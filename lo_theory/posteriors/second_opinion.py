@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
+import warnings
 from types import ModuleType
 from typing import Any, Literal, get_args
 
@@ -10,11 +10,11 @@ import numpy as np
 from jaxtyping import Float64, Integer
 
 from generators.distribution import LODistribution
+from generators.ground.optional import optional_library
 from generators.observations.function import ObservationFunction
 from lo_theory.posteriors.factors import checked_tokens, observation_tables
 
 Method = Literal["elimination", "propagation"]
-INSTALL = "pip install -e '.[bench]'"
 
 
 class LibraryPosterior:
@@ -114,12 +114,11 @@ def pyagrum() -> ModuleType:
     """The library, loaded when it is asked for.
 
     Raises:
-        ModuleNotFoundError: it is not installed; the message says how to.
+        MissingLibraryError: it is not installed; the message says how to.
     """
-    try:
-        return importlib.import_module("pyagrum")
-    except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(f"this second opinion needs pyAgrum: {INSTALL}", name=error.name) from error
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # its extension crashes where a warning while it is loaded is made an error
+        return optional_library("pyagrum", "this second opinion")
 
 
 def _add_observation(

@@ -10,6 +10,7 @@ from jaxtyping import Bool, Float, Float64, Int64, Integer
 from torch import Tensor
 
 from lo_theory.denoisers.denoiser import Denoiser, ask, refusal, require_answers, unusable, whole_tokens
+from lo_theory.denoisers.row_pieces import by_rows
 from lo_theory.samplers.decoder import Decoder, in_order, margin, top_probability, vanilla
 from lo_theory.samplers.rewrite import Planner
 from lo_theory.samplers.scores import require_scores
@@ -153,7 +154,7 @@ def advance(
         token=drawn,
         score=now.score[row, position],
         log_prob=log_prob,
-        entropy=torch.special.entr(answers.exp()).sum(dim=1),
+        entropy=by_rows(lambda rows: torch.special.entr(rows.exp()).sum(dim=1), answers),
         rows=len(state.tokens) if rows is None else len(rows),
         remasked=None if dropped is None else dropped.nonzero(),
         top_token=likeliest[0],

@@ -10,6 +10,7 @@ from jaxtyping import Bool, Float64, Int64
 from torch import Tensor
 
 from lo_theory.denoisers.denoiser import check_temperature, tempered
+from lo_theory.denoisers.row_pieces import by_rows
 from lo_theory.samplers.noise import gumbel, uniform_noise
 from lo_theory.samplers.running_sum import running_sum
 
@@ -34,21 +35,14 @@ def sample_token(temperature: float = 1.0) -> TokenRule:
     :func:`inverted`, and only chosen positions are worked on: the law is the same, but 512 uniforms for every position
     of the batch, chosen or not, take a quarter of a small network's time.
 
+    Noise is at most eight numbers for each position of the batch, whatever the vocabulary. What is worked out of the
+    answers stays within ``row_pieces.PIECE`` numbers at a time, 128 MiB, by any rule of this module; the draws are
+    those of all rows at once, bit for bit.
+
     Raises:
         ValueError: the temperature is not positive and finite; for its limit 0 use :func:`argmax_token`.
     """
-    check_temperature(temperature)
-
-    def draw(
-        log_probs: Float64[Tensor, "M V"], chosen: Bool[Tensor, "B L"], generator: torch.Generator
-    ) -> Int64[Tensor, " M"]:
-        values, log_weights = log_probs.shape[-1], tempered(log_probs, temperature)
-        if values > _FEW_VALUES:
-            return inverted(log_weights, uniform_noise(tuple(chosen.shape), generator, chosen.device)[chosen])
-        uniform = uniform_noise((*chosen.shape, values), generator, chosen.device)
-        return (log_weights + gumbel(uniform[chosen])).argmax(dim=-1)
-
-    return draw
+    return _among(lambda log_probs: log_probs, temperature)
 
 
 def inverted(log_weights: Float64[Tensor, "M V"], uniform: Float64[Tensor, " M"]) -> Int64[Tensor, " M"]:
@@ -82,8 +76,7 @@ def top_k_token(k: int, temperature: float = 1.0) -> TokenRule:
     """
     if k < 1:
         raise ValueError(f"a token is drawn from at least one value; got k = {k}.")
-    check_temperature(temperature)
-    return _among(lambda log_probs: _most_likely(log_probs, k), temperature)
+    return _among(lambda log_probs: log_probs.masked_fill(~_most_likely(log_probs, k), -math.inf), temperature)
 
 
 def top_p_token(mass: float, temperature: float = 1.0) -> TokenRule:
@@ -103,25 +96,34 @@ def top_p_token(mass: float, temperature: float = 1.0) -> TokenRule:
     if mass == 1:
         return sample_token(temperature)
 
-    def nucleus(log_probs: Float64[Tensor, "M V"]) -> Bool[Tensor, "M V"]:
+    def nucleus(log_probs: Float64[Tensor, "M V"]) -> Float64[Tensor, "M V"]:
         by_probability = log_probs.argsort(dim=-1, descending=True, stable=True)
         sorted_probs = tempered(log_probs, temperature).softmax(dim=-1).gather(-1, by_probability)
         reached_before = running_sum(sorted_probs) - sorted_probs
         kept = reached_before < mass - _ROUNDING_SLACK
         kept[:, 0] = True
-        return torch.zeros_like(kept).scatter(-1, by_probability, kept)
+        return log_probs.masked_fill(~torch.zeros_like(kept).scatter(-1, by_probability, kept), -math.inf)
 
     return _among(nucleus, temperature)
 
 
-def _among(keep: Callable[[Tensor], Tensor], temperature: float) -> TokenRule:
-    """Draw at ``temperature`` from the values that ``keep`` (M, V) -> (M, V) bool lets through."""
-    sample = sample_token(temperature)
+def _among(kept: Callable[[Tensor], Tensor], temperature: float) -> TokenRule:
+    """Draw at ``temperature`` from what ``kept`` makes of some rows' log-probabilities, by rows."""
+    check_temperature(temperature)
 
     def draw(
         log_probs: Float64[Tensor, "M V"], chosen: Bool[Tensor, "B L"], generator: torch.Generator
     ) -> Int64[Tensor, " M"]:
-        return sample(log_probs.masked_fill(~keep(log_probs), -math.inf), chosen, generator)
+        values = log_probs.shape[-1]
+        many = values > _FEW_VALUES
+        shape = tuple(chosen.shape) if many else (*chosen.shape, values)
+        uniform = uniform_noise(shape, generator, chosen.device)[chosen]
+
+        def drawn(rows: Float64[Tensor, "n V"], noise: Float64[Tensor, "n ..."]) -> Int64[Tensor, " n"]:
+            log_weights = tempered(kept(rows), temperature)
+            return inverted(log_weights, noise) if many else (log_weights + gumbel(noise)).argmax(dim=-1)
+
+        return by_rows(drawn, log_probs, uniform)
 
     return draw
 

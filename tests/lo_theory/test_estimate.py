@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import binom, binomtest
+from scipy.stats import binom, binomtest, sem, t, ttest_1samp
 
 from lo_theory.estimate import (
     Estimate,
@@ -14,6 +14,7 @@ from lo_theory.estimate import (
     effective_interval,
     mean_estimate,
     ratio_estimate,
+    ratio_interval,
     share_estimate,
     wilson_interval,
 )
@@ -166,3 +167,41 @@ def test_a_ratio_counts_cells_and_refuses_none():
     assert np.isnan(ratio_estimate(np.array([np.inf, 1.0]), np.array([1.0, 1.0])).standard_error)
     with pytest.raises(ValueError, match="at least one cluster"):
         ratio_estimate(np.array([]), np.array([]))
+
+
+def test_fiellers_interval_is_a_t_test_of_every_ratio():
+    """At its ends the differences a - r b are just significant, inside not and outside they are."""
+    above, below = np.array([0.1, 0.3, 0.2, 0.4]), np.array([0.9, 1.3, 1.0, 1.1])
+    low, high = ratio_interval(above, below)
+    for ratio, expected in ((low, 0.05), (high, 0.05)):
+        assert ttest_1samp(above - ratio * below, 0.0).pvalue == pytest.approx(expected, abs=1e-9)
+    assert (
+        ttest_1samp(above - (low + high) / 2 * below, 0.0).pvalue
+        > 0.05
+        > ttest_1samp(above - 2 * high * below, 0).pvalue
+    )
+    equal = ratio_interval(above, np.ones(4))  # a mean
+    assert equal == pytest.approx(t.interval(0.95, 3, above.mean(), sem(above)))
+
+
+def test_fiellers_interval_covers_with_five_pairs():
+    """2000 sets of five correlated normal pairs, ratio 0.5: 95% cover it, normal intervals do not; false alarm 1e-5."""
+    rng = np.random.default_rng(0)
+    below = 1 + 0.4 * rng.standard_normal((2000, 5))
+    above = 0.5 + 0.3 * (below - 1) + 0.2 * rng.standard_normal((2000, 5))
+    ends = np.array([ratio_interval(*pair) for pair in zip(above, below, strict=True)])
+    covered = ((ends[:, 0] <= 0.5) & (ends[:, 1] >= 0.5)).sum()
+    assert binomtest(int(covered), 2000, 0.95).pvalue > 1e-5
+    usual = [ratio_estimate(*pair).interval() for pair in zip(above, below, strict=True)]
+    assert binomtest(sum(low <= 0.5 <= high for low, high in usual), 2000, 0.95).pvalue < 1e-5  # negative control
+
+
+def test_a_ratio_that_the_pairs_do_not_determine_has_no_ends():
+    everything = (-math.inf, math.inf)
+    assert ratio_interval(np.array([1.0, 2.0]), np.array([-1.0, 1.0])) == everything
+    assert ratio_interval(np.array([1.0]), np.array([1.0])) == everything
+    assert ratio_interval(np.array([1.0, np.inf]), np.array([1.0, 1.0])) == everything
+    with pytest.raises(ValueError, match="as many numerators as denominators; got 2 and 1"):
+        ratio_interval(np.ones(2), np.ones(1))
+    with pytest.raises(ValueError, match="got 0 and 0"):
+        ratio_interval(np.ones(0), np.ones(0))

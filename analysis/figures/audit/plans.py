@@ -20,6 +20,7 @@ from analysis.figures.inversion.attacks import HashAttack, ParityAttack
 from analysis.figures.inversion.units import InversionUnit
 from analysis.figures.leak import units as leak
 from analysis.figures.leak.units import LeakUnit
+from analysis.figures.optimal_order import case as optimal_order_case
 from analysis.figures.optimal_order import units as optimal_order
 from analysis.figures.optimal_order.units import PosteriorUnit
 from analysis.figures.orders.units import KINDS, IdentityUnit
@@ -218,6 +219,6 @@ _PLANS: dict[str, Callable[[ScaleName], Sequence[Unit]]] = {
     audit_loss.EXPERIMENT: _loss,
     audit_windows.EXPERIMENT: lambda scale: [EventsUnit()],
     bounds.EXPERIMENT_NAME: _bounds,
-    optimal_order.EXPERIMENT_NAME: _optimal_order,
+    optimal_order_case.EXPERIMENT_NAME: _optimal_order,
     "task_error": lambda scale: [],
 }

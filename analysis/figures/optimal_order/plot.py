@@ -8,20 +8,18 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis.figures.optimal_order.units import (
+from analysis.figures.optimal_order.case import (
     BEST_CHOICE,
-    EVERYWHERE,
     EXPERIMENT_NAME,
-    INVERSIONS,
     KL,
     KL_EXCESS,
     LEARNED,
     LEAST_KL,
     NATURAL,
     RANDOM,
-    UNCERTAIN,
     VALIDITY_LOST,
 )
+from analysis.figures.optimal_order.units import EVERYWHERE, INVERSIONS, UNCERTAIN
 from analysis.lab.averages import combine_seeds
 from analysis.lab.rows import CONTROL, MDM, Rows
 from analysis.lab.style import BLUE, GREEN, GREY, ORANGE, PERCENT, band, bars, claim, headline, paper_style

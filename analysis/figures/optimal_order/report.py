@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from matplotlib.figure import Figure
 
-from analysis.figures.optimal_order.plot import draw_choices, draw_pairs, draw_regret
-from analysis.figures.optimal_order.units import (
-    EVERYWHERE,
-    INVERSIONS,
+from analysis.figures.optimal_order.case import (
     KL,
     KL_EXCESS,
     KL_OVER_ORDERS,
@@ -17,16 +14,17 @@ from analysis.figures.optimal_order.units import (
     NATURAL,
     RANDOM,
     RULES,
-    SIZES,
     VALIDITY,
     VALIDITY_LOST,
-    OrderSize,
-    units,
 )
+from analysis.figures.optimal_order.own_order import own_order_checks, own_order_section
+from analysis.figures.optimal_order.plot import draw_choices, draw_pairs, draw_regret
+from analysis.figures.optimal_order.units import EVERYWHERE, INVERSIONS, SIZES, OrderSize, units
 from analysis.lab.averages import combine_seeds
 from analysis.lab.experiment import Experiment, Run
 from analysis.lab.report import Check, FigureItem, Report, SavedFigure, Section, TableItem, show
 from analysis.lab.rows import CONTROL, MDM, Rows
+from analysis.measures.learner import ARM_NATURAL
 from lo_theory.samplers.menu import MARGIN
 
 _EXACT = 1e-7  # nats and shares, on log-probabilities with a grid of 2**-32
@@ -64,8 +62,9 @@ def report(run: Run[OrderSize]) -> Report:
         checks=[
             *_theorems(run.rows, run.size),
             *(c for kind in averaged.values("distribution") for c in _guesses(averaged, kind)),
+            *own_order_checks(run.rows),
         ],
-        sections=_sections(run, averaged),
+        sections=[*_sections(run, averaged), *own_order_section(run.rows)],
         caveats=[
             "KL(truth || random order) is that of the law, a mixture over orders; the mean over orders, which bounds "
             "it, is the NELBO's. The best order is best among policies that draw nothing.",
@@ -73,9 +72,10 @@ def report(run: Run[OrderSize]) -> Report:
             "A posterior's errors are Gaussian on logits, of standard deviation 1 beside a tenth of doubt, times a "
             "hardness between 0 and 1.",
             _about_learned(run.rows),
-            "The guesses were written down when one instance of each kind had been seen.",
+            "The guesses were written down when one instance of each kind had been seen; those of networks along "
+            "orders of their own when the networks' bound and margin's cost were known.",
         ],
-        names={MDM: "network"},
+        names={MDM: "network", ARM_NATURAL.name: "autoregressive network"},
     )
 
 
@@ -197,8 +197,8 @@ def _about_learned(rows: Rows) -> str:
         return "A learned order is not among those compared."
     return (
         "The learned order is that of a network of two hidden layers, told the exact values at a random half of the "
-        "sequences with masks, for each denoiser anew, under errors everywhere alone. What is expected of it was "
-        "written down when one instance of each kind had been seen."
+        "sequences with masks, for each denoiser anew: under errors everywhere, and for trained networks. What is "
+        "expected of it was written down when one instance of each kind had been seen, and no network."
     )
 
 

@@ -6,17 +6,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis.figures.order_imbalance.units import (
-    CLOSER,
-    ENTROPY,
-    EXPERIMENT_NAME,
-    IDENTITY,
-    KINDS,
-    NLL,
-    OVER_IDENTITY,
-    UNIFORM,
-    VARIANCE,
-)
+from analysis.figures.order_imbalance.along import CLOSER, EXPERIMENT_NAME, IDENTITY, KINDS, NLL, UNIFORM
+from analysis.figures.order_imbalance.units import ENTROPY, OVER_IDENTITY, VARIANCE
 from analysis.lab.averages import combine_seeds
 from analysis.lab.rows import CONTROL, MDM, Rows
 from analysis.lab.style import BLUE, GREEN, INK, ORANGE, SMALL, WIDTH, bars, claim, headline, note, paper_style

@@ -7,33 +7,27 @@ conditionals are from those of any single law (arXiv 2606.00997).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Float64, Int64, Integer
 
+from analysis.figures.order_imbalance.along import CLOSER, EXPERIMENT_NAME, IDENTITY, NLL, UNIFORM, nats_along
+from analysis.figures.order_imbalance.own_order import OwnOrderTextUnit
 from analysis.lab.experiment import ScaleName
 from analysis.lab.rows import CONTROL, MDM, Row
 from analysis.measures.learner import ARM_NATURAL
 from analysis.measures.text_data import CHAIN, PYTHON
 from analysis.measures.text_networks import TextNetwork, TextSetting, text_denoiser
-from lo_theory.denoisers.denoiser import Denoiser
 from lo_theory.estimate import exact_estimate, mean_estimate
-from lo_theory.likelihood import chain_nll
-from lo_theory.orders import OrderName, identity, named_order
+from lo_theory.orders import OrderName
 
-EXPERIMENT_NAME = "order_imbalance"
-NLL, OVER_IDENTITY, OVER_CLOSER = "nats_per_token", "nats_over_identity", "nats_over_closer"
+OVER_IDENTITY, OVER_CLOSER = "nats_over_identity", "nats_over_closer"
 VARIANCE, RANGE = "squared_nats_between_orders", "range_of_nats_between_orders"
 ENTROPY = "entropy_nats"
-IDENTITY, CLOSER, UNIFORM = "natural", "closer", "uniform"
-KINDS: tuple[OrderName, ...] = (IDENTITY, CLOSER, UNIFORM)
-_ORDERS = 31  # stream of the orders
-_AT_ONCE = 128
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,31 +85,6 @@ _PAIRS: tuple[tuple[str, OrderName, OrderName], ...] = (
 )
 
 
-def nats_along(
-    denoiser: Denoiser, rows: Integer[np.ndarray, "n L"], draws: Mapping[OrderName, int], seed: int
-) -> dict[OrderName, Float64[np.ndarray, "n K"]]:
-    """Nats per token of each row along K orders of each kind, exact along each by the chain rule.
-
-    The orders of row i are a function of (seed, kind, number of the draw) and i.
-    """
-    tokens = torch.from_numpy(rows.astype(np.int64))
-    found: dict[OrderName, Float64[np.ndarray, "n K"]] = {}
-    for kind, count in draws.items():
-        drawn = [orders(kind, len(rows), rows.shape[1], seed, number) for number in range(count)]
-        totals = [chain_nll(denoiser, tokens, order, batch_size=_AT_ONCE).sum(axis=1) for order in drawn]
-        found[kind] = np.stack(totals, axis=1) / rows.shape[1]
-    return found
-
-
-def orders(kind: OrderName, count: int, length: int, seed: int, number: int) -> Int64[np.ndarray, "..."]:
-    """An order of that kind for each of ``count`` rows, (count, L); the identity is one for all, (L,)."""
-    natural = identity(length)
-    if kind == IDENTITY:
-        return natural
-    each = [np.random.default_rng([seed, _ORDERS, KINDS.index(kind), number, row]) for row in range(count)]
-    return np.stack([named_order(kind, natural, rng) for rng in each])
-
-
 @dataclass(frozen=True, kw_only=True)
 class ImbalanceSize:
     """What is trained and along how many orders it is measured.
@@ -125,10 +94,12 @@ class ImbalanceSize:
         windows: held-out sequences.
         closer_draws, uniform_draws: orders of each kind per sequence.
         seeds: training runs.
+        own_windows: sequences whose likelihood along orders of the model's own is measured.
     """
 
     setting: TextSetting
     windows: int = 1024
+    own_windows: int = 256
     closer_draws: int
     uniform_draws: int
     seeds: int
@@ -154,14 +125,20 @@ SIZES: dict[ScaleName, ImbalanceSize] = {
 }  # fmt: skip
 
 
-def units(size: ImbalanceSize) -> list[ImbalanceUnit]:
-    """Masked networks first, then the autoregressive ones of equal FLOPs, then the exact posterior."""
+def units(size: ImbalanceSize) -> list[ImbalanceUnit | OwnOrderTextUnit]:
+    """Masked networks first, then the autoregressive ones of equal FLOPs, the exact posterior, and own orders."""
     runs = [(model, seed) for model in (MDM, ARM_NATURAL.name) for seed in range(size.seeds)]
     asked = [(text, model, seed) for model, seed in runs for text in (PYTHON, CHAIN)]
-    return [
+    along = [
         ImbalanceUnit(
             network=TextNetwork(text=text, model=model, seed=seed, setting=size.setting), windows=size.windows,
             closer_draws=size.closer_draws, uniform_draws=size.uniform_draws,
         )
         for text, model, seed in [*asked, (CHAIN, CONTROL, 0)]
     ]  # fmt: skip
+    own = [
+        OwnOrderTextUnit(network=unit.network, windows=size.own_windows, uniform_draws=size.uniform_draws)
+        for unit in along
+        if unit.network.model == MDM
+    ]
+    return [*along, *own]

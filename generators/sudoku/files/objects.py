@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from generators.ground.optional import optional_library
 from generators.sudoku.files.cells import Alphabet, alphabet_of, givens_alone
 from generators.sudoku.files.drawn import Row
 from generators.sudoku.files.names import find_columns
@@ -198,14 +199,12 @@ def parquet_items(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
     """Every row of a Parquet file with its number from 1, a few thousand in memory at a time.
 
     Raises:
-        ValueError: pyarrow is not installed, or the file is damaged.
+        MissingLibraryError: pyarrow is not installed.
+        ValueError: the file is damaged.
     """
-    try:
-        from pyarrow import ArrowException, parquet  # optional, and slow to load
-    except ImportError as error:
-        raise ValueError(
-            f"{path} is a Parquet file, and pyarrow is not installed. Install it, or save as CSV."
-        ) from error
+    purpose, way_out = f"{path}, a Parquet file,", "Or save it as CSV."
+    parquet = optional_library("pyarrow.parquet", purpose, otherwise=way_out)  # slow to load
+    damaged = optional_library("pyarrow", purpose, otherwise=way_out).ArrowException
     try:
         with parquet.ParquetFile(path) as file:
             names = file.schema_arrow.names
@@ -215,5 +214,5 @@ def parquet_items(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
                 for row in batch.to_pylist():
                     number += 1
                     yield number, row
-    except ArrowException as error:
+    except damaged as error:
         raise ValueError(f"{path} is a damaged Parquet file: {str(error)[:100]}. Write it again.") from error

@@ -13,7 +13,8 @@ from analysis.figures.audit.claims import planning
 from analysis.figures.audit.claims.planning import BOUNDS, ORDERS, PLANNING_CLAIMS
 from analysis.figures.audit.plans import plans
 from analysis.figures.bounds.units import BOUND, DUAL, LOSS, TOTAL, BoundsUnit, Chain
-from analysis.figures.optimal_order.units import EVERYWHERE, KL, KL_EXCESS, VALIDITY, PosteriorUnit
+from analysis.figures.optimal_order.case import KL, KL_EXCESS, VALIDITY
+from analysis.figures.optimal_order.units import EVERYWHERE, PosteriorUnit
 from analysis.lab.recorded import Source
 from analysis.lab.rows import Rows
 from analysis.measures.small_distributions import Listed

@@ -8,12 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from analysis.figures.optimal_order.plot import draw_choices, draw_pairs, draw_regret
-from analysis.figures.optimal_order.report import EXPERIMENT
-from analysis.figures.optimal_order.units import (
+from analysis.figures.optimal_order.case import (
     BEST_CHOICE,
-    EVERYWHERE,
-    INVERSIONS,
     KL,
     KL_EXCESS,
     KL_OVER_ORDERS,
@@ -23,31 +19,54 @@ from analysis.figures.optimal_order.units import (
     NATURAL,
     RANDOM,
     RULES,
-    UNCERTAIN,
+    SAVED,
     VALIDITY,
     VALIDITY_LOST,
+    row,
+)
+from analysis.figures.optimal_order.networks import FLOPS, NetworkUnit, OwnOrderUnit, autoregressive_law, trained
+from analysis.figures.optimal_order.own_order import closed, own_order_checks, own_order_section
+from analysis.figures.optimal_order.plot import draw_choices, draw_pairs, draw_regret
+from analysis.figures.optimal_order.report import EXPERIMENT
+from analysis.figures.optimal_order.units import (
+    EVERYWHERE,
+    INVERSIONS,
+    UNCERTAIN,
     LearnedUnit,
-    NetworkUnit,
     OrderSize,
     PairUnit,
     PosteriorUnit,
 )
 from analysis.lab.experiment import Run
 from analysis.lab.report import SavedFigure
-from analysis.lab.rows import MDM, Rows
+from analysis.lab.rows import MDM, Rows, Subject
+from analysis.measures.learner import ARM_NATURAL
 from analysis.measures.small_distributions import Listed
+from lo_theory.denoisers.network import CausalDenoiser
 from lo_theory.denoisers.noised import NoisedDenoiser, uniform_hardness
+from lo_theory.estimate import ratio_interval
 from lo_theory.laws.known_samplers import known, known_vanilla
 from lo_theory.laws.partial_sequences import LawDenoiser
-from lo_theory.laws.sampler_law import law_error, sampler_law, true_law
+from lo_theory.laws.sampler_law import all_sequences, law_error, sampler_law, true_law
+from lo_theory.learning.objective import AutoregressiveObjective
+from lo_theory.likelihood import chain_nll
 from lo_theory.samplers.decoder import margin
 from lo_theory.samplers.menu import ENTROPY, MARGIN, TOP
 
 BINARY = Listed(kind="NAE-SAT", n_latents=3, n_observations=2)
 TERNARY = Listed(kind="hash of three symbols", n_latents=2, n_observations=2)
+CPU = torch.device("cpu")
 PARITY = Listed(kind="parity", n_latents=3, n_observations=2)
 TINY = OrderSize(
-    instances=(BINARY, TERNARY), distributions=1, paired=(TERNARY,), networks=1, steps=2, layers=1, width=8, learned=1
+    instances=(BINARY, TERNARY),
+    distributions=1,
+    paired=(TERNARY,),
+    networks=1,
+    steps=2,
+    layers=1,
+    width=8,
+    learned=1,
+    own_orders=1,
 )
 
 
@@ -145,6 +164,64 @@ def test_a_learned_order_is_between_the_best_and_a_random_one_along_its_orders(t
     assert untaught.one(metric=KL).value > learned.value
 
 
+OWN = OwnOrderUnit(network=NetworkUnit(instance=BINARY, seed=0, steps=20, layers=1, width=16, heads=2), steps=100)
+
+
+def test_a_network_has_an_order_learned_for_it_and_an_arm_beside_it(tmp_path):
+    rows, beside = measured(OWN, tmp_path), measured(OWN.network, tmp_path)
+    masked, arm = rows.where(model=MDM), rows.where(model=ARM_NATURAL.name)
+    learned, least = masked.one(decoder=LEARNED, metric=KL), beside.one(decoder=LEAST_KL, metric=KL)
+    assert learned.value == pytest.approx(least.value + masked.one(decoder=LEARNED, metric=KL_EXCESS).value)
+    assert masked.one(decoder=LEARNED, metric=KL_EXCESS).value > -1e-9
+    bound = beside.one(decoder=RANDOM, metric=KL_OVER_ORDERS).value
+    for rule in (TOP, MARGIN, ENTROPY, NATURAL, LEAST_KL):  # the same network as that of the other unit, from the rows
+        saved = bound - beside.one(decoder=rule, metric=KL).value
+        assert masked.one(decoder=rule, metric=SAVED).value == pytest.approx(saved, abs=1e-9)
+    assert masked.one(decoder=LEARNED, metric=SAVED).value == pytest.approx(bound - learned.value)
+    assert arm.one(metric=SAVED).value == pytest.approx(bound - arm.one(metric=KL).value)
+    assert masked.one(metric=FLOPS).value == arm.one(metric=FLOPS).value > 0
+    longer = measured(replace(OWN, network=replace(OWN.network, steps=100)), tmp_path)
+    assert longer.one(model=ARM_NATURAL.name, metric=KL).value < arm.one(metric=KL).value
+
+
+def test_the_arms_law_is_a_law_and_that_of_its_chain(tmp_path):
+    distribution = TERNARY.with_structure(1)
+    network = trained(
+        replace(OWN.network, instance=TERNARY), AutoregressiveObjective(distribution.order), distribution, CPU
+    )
+    denoiser = CausalDenoiser(network, distribution.order)
+    law, every = autoregressive_law(denoiser), torch.from_numpy(all_sequences(4, 3))
+    assert law.sum() == pytest.approx(1.0, abs=1e-5)
+    along = chain_nll(denoiser, every, distribution.order).sum(axis=1)
+    assert np.allclose(np.exp(-along), law, rtol=1e-5)
+    assert np.ptp(law) > 1e-3
+
+
+def shares(saved, gap):
+    """Rows of invented seeds: what margin and the ARM are below the bound."""
+    about = Subject(distribution="some", fingerprint="", model=MDM)
+    pairs = [*((MDM, MARGIN, value) for value in saved), *((ARM_NATURAL.name, NATURAL, value) for value in gap)]
+    seeds = [*range(len(saved)), *range(len(gap))]
+    return Rows(
+        replace(row(about, rule, SAVED, value), model=model, seed=seed)
+        for seed, (model, rule, value) in zip(seeds, pairs, strict=True)
+    )
+
+
+def test_the_share_of_the_gap_is_that_of_means_and_its_checks_can_fail():
+    found = closed(shares([0.1, 0.2, 0.3], [0.5, 0.4, 0.6]), "some", MARGIN)
+    assert found is not None
+    assert found.value == pytest.approx(0.4)
+    assert found.interval == ratio_interval(np.array([0.1, 0.2, 0.3]), np.array([0.5, 0.4, 0.6]))
+    assert closed(shares([0.1, 0.2], [0.5]), "some", MARGIN) is None
+    for saved, met in ((0.1, True), (0.45, False)):
+        checks = own_order_checks(shares([saved, saved + 0.01, saved - 0.01], [0.5, 0.51, 0.49]))
+        assert [check.met for check in checks] == [True, met]
+    assert not own_order_checks(shares([0.1], [-0.5]))[0].met
+    (section,) = own_order_section(shares([-0.1, -0.2, -0.3], [0.5, 0.4, 0.6]))
+    assert section.tables[1].rows[0][3].startswith("-40% [")
+
+
 def test_the_experiment_goes_from_nothing_to_its_report(tmp_path):
     tiny = replace(EXPERIMENT, sizes={"smoke": TINY})
     page = tiny.reproduce("smoke", tmp_path, jobs=1, quiet=True).read_text()
@@ -152,6 +229,7 @@ def test_the_experiment_goes_from_nothing_to_its_report(tmp_path):
     assert len(list((tmp_path / "figures").iterdir())) == 6
     assert "most valid order" in page
     assert "told the exact values at a random half" in page
+    assert "An order of its own, and an autoregressive network" in page
 
 
 def test_an_order_that_beats_the_best_fails_its_check(tmp_path):

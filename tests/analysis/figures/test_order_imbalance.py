@@ -2,43 +2,44 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from analysis.figures.order_imbalance.along import CLOSER, IDENTITY, NLL, UNIFORM, nats_along, orders
+from analysis.figures.order_imbalance.own_order import RULES, SAVED, OwnOrderTextUnit, when_free
 from analysis.figures.order_imbalance.plot import draw_imbalance
 from analysis.figures.order_imbalance.report import EXPERIMENT, imbalance_checks, report
 from analysis.figures.order_imbalance.units import (
-    CLOSER,
     ENTROPY,
-    IDENTITY,
-    NLL,
     OVER_CLOSER,
     OVER_IDENTITY,
     RANGE,
     SIZES,
-    UNIFORM,
     VARIANCE,
     ImbalanceSize,
     ImbalanceUnit,
-    nats_along,
-    orders,
     units,
 )
 from analysis.lab.experiment import Run
 from analysis.lab.report import SavedFigure
 from analysis.lab.rows import CONTROL, MDM, Row, Rows, Subject
+from analysis.measures.gap_closed import GAP_CLOSED
 from analysis.measures.learner import ARM_NATURAL
 from analysis.measures.text_data import CHAIN, PYTHON
-from analysis.measures.text_networks import TextNetwork, TextSetting
+from analysis.measures.text_networks import TextNetwork, TextSetting, text_denoiser
+from generators.ground.ownership import DirectoryInUseError
 from generators.text.random_chains import random_markov
 from lo_theory.denoisers.noised import NoisedDenoiser, uniform_hardness
 from lo_theory.denoisers.oracle import PosteriorDenoiser
 from lo_theory.estimate import Estimate
 from lo_theory.likelihood import chain_nll_by_order
 from lo_theory.posteriors.exact import exact_posterior
+from lo_theory.samplers.menu import MARGIN
 from tests.analysis.figures.small_text import small_text
 
 TINY = TextSetting(length=12, steps=3, batch_size=4, layers=1, width=16, heads=2)
@@ -150,7 +151,70 @@ def test_the_page_has_a_line_for_every_kind_of_order():
     assert [line[2] for line in page.sections[0].tables[0].rows] == ["left to right", "closer", "uniform"] * 2
 
 
+def test_own_orders_are_the_decoders_beside_the_bound_and_the_arm(tmp_path):
+    network = TextNetwork(text=CHAIN, model=MDM, seed=0, setting=TINY)
+    rows = Rows(OwnOrderTextUnit(network=network, windows=6, uniform_draws=2).measure(tmp_path, torch.device("cpu")))
+    windows = small_text(CHAIN, 12).held_out(6)
+    masked = text_denoiser(network, tmp_path, torch.device("cpu"))
+    along = nats_along(masked, windows, {UNIFORM: 2}, 0)
+    causal = text_denoiser(replace(network, model=ARM_NATURAL.name), tmp_path, torch.device("cpu"))
+    gap = along[UNIFORM].mean(axis=1) - nats_along(causal, windows, {IDENTITY: 1}, 0)[IDENTITY][:, 0]
+    assert rows.one(model=ARM_NATURAL.name, metric=SAVED).value == pytest.approx(gap.mean())
+    path = margin_order(masked, windows[0])
+    alone = chain_nll_by_order(masked, torch.from_numpy(windows[:1].astype(np.int64)), path[None])[0, 0] / 12
+    one = Rows(OwnOrderTextUnit(network=network, windows=1, uniform_draws=2).measure(tmp_path, torch.device("cpu")))
+    assert one.one(metric=NLL, decoder=MARGIN).value == pytest.approx(alone)
+    for rule in RULES:
+        saved, share = (rows.one(metric=metric, decoder=rule) for metric in (SAVED, GAP_CLOSED))
+        assert saved.value == pytest.approx(along[UNIFORM].mean() - rows.one(metric=NLL, decoder=rule).value)
+        assert share.value == pytest.approx(saved.value / gap.mean())
+        assert share.interval[0] < share.value < share.interval[1]
+
+
+def margin_order(denoiser, row):
+    """The order in which margin reveals a row, step by step."""
+    tokens, order = torch.full((1, len(row)), denoiser.vocabulary), list[int]()
+    while len(order) < len(row):
+        two = denoiser(tokens)[0].double().exp().topk(2, dim=-1).values
+        lead = (two[:, 0] - two[:, 1]).nan_to_num(nan=-1.0)
+        order.append(int(lead.argmax()))
+        tokens[0, order[-1]] = int(row[order[-1]])
+    return np.array(order)
+
+
+def test_a_network_that_another_unit_trains_is_waited_for(monkeypatch):
+    monkeypatch.setattr("analysis.figures.order_imbalance.own_order._PAUSE", 0.0)
+    known = PosteriorDenoiser(exact_posterior(random_markov(2, 3, structure_seed=0)))
+    busy = [True, True, False]
+
+    def train():
+        if busy.pop(0):
+            raise DirectoryInUseError("another process trains here")
+        return known
+
+    assert when_free(train) is known
+    assert not busy
+
+
+def own(share: float) -> Rows:
+    """Invented shares of the gap, of standard error 0.01."""
+    about = Subject(distribution=PYTHON, fingerprint="", model=MDM, seed=0)
+    number = Estimate(value=share, standard_error=0.01, samples=9, method="chain")
+    made = partial(about.row, "order_imbalance", decoder=MARGIN)
+    gap = replace(about, model=ARM_NATURAL.name).row("order_imbalance", SAVED, number, decoder=IDENTITY)
+    return Rows([made(NLL, number), made(SAVED, number), made(GAP_CLOSED, number), gap])
+
+
+def test_shares_have_a_table_and_expectations_that_can_fail():
+    for share, met in ((0.3, True), (0.9, False), (-0.1, False), (0.01, False)):
+        assert imbalance_checks(own(share))[-1].met is met
+    figures = {"order_imbalance": SavedFigure(Path("a.png"), Path("a.svg"))}
+    page = report(Run(scale="smoke", size=TINY_SIZE, units=[], rows=own(-0.1), figures=figures))
+    assert page.sections[1].tables[0].rows[0][-1] == "-10.0% [-12.0, -8.0]"
+
+
 def test_the_plan():
-    assert len(units(SIZES["smoke"])) == 5
+    assert [type(unit) for unit in units(SIZES["smoke"])] == [ImbalanceUnit] * 5 + [OwnOrderTextUnit] * 2
+    assert {unit.network.model for unit in units(SIZES["small"])[-4:]} == {MDM}
     assert all(size.windows >= 1024 for size in SIZES.values())
     assert EXPERIMENT.scales == ("smoke", "small", "paper")

@@ -6,7 +6,6 @@ import hashlib
 import itertools
 import json
 import shutil
-import sys
 from types import SimpleNamespace
 
 import numpy as np
@@ -84,13 +83,6 @@ def test_no_observations_apart(tmp_path, form):
 def test_what_a_format_cannot_hold(tmp_path, distribution, words, message):
     with pytest.raises(ValueError, match=message):
         write_dataset(distribution, tmp_path / "new", rows=3, sample_seed=0, **words)
-    assert not (tmp_path / "new").exists()
-
-
-def test_parquet_without_pyarrow(tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "pyarrow", None)
-    with pytest.raises(ValueError, match=r"needs pyarrow.*pip install 'lo-theory\[data\]'"):
-        write_dataset(BITS, tmp_path / "new", rows=3, sample_seed=0, format="parquet")
     assert not (tmp_path / "new").exists()
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import sys
 import tempfile
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from hypothesis import strategies as st
 
 from generators.text import documents, overlap
 from generators.text.corpus import Corpus, Splits, check_apart, read_corpus
-from generators.text.documents import hugging_face, read_documents
+from generators.text.documents import hugging_face
 from generators.text.overlap import shared
 from generators.text.units import LETTERS, Bytes, Characters
 from generators.text.windows import TextWindows
@@ -64,17 +63,6 @@ def test_a_dataset_of_the_library_is_streamed():
         with pytest.raises(ValueError, match=re.escape("has no column 'words'; it has text. Say which: field=...")):
             list(hugging_face(str(data), field="words", cache_dir=f"{folder}/cache"))
     assert corpus.units.decode(corpus.tokens) == "\n\n".join(RECORDS)
-
-
-@pytest.mark.parametrize(
-    ("module", "reader", "extra"),
-    [("datasets", lambda path: hugging_face("a/name"), "hf"), ("pyarrow.parquet", read_documents, "data")],
-)
-def test_a_missing_library_is_named(module, reader, extra, tmp_path, monkeypatch):
-    (tmp_path / "some.parquet").write_bytes(b"")
-    monkeypatch.setitem(sys.modules, module, None)
-    with pytest.raises(ModuleNotFoundError, match=re.escape(f"pip install 'lo-theory[{extra}]'")):
-        list(reader(tmp_path / "some.parquet"))
 
 
 @settings(max_examples=30)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pickle
 import re
-import sys
 
 import numpy as np
 import pytest
@@ -74,12 +73,6 @@ def test_a_tokenizer_is_read_from_its_file_and_sent_to_workers(tmp_path):
         Tokenizer.read(tmp_path / "other.json")
     with pytest.raises(ValueError, match=re.escape("got 100. Use Bytes().")):
         Tokenizer.trained(TEXTS, 100)
-
-
-def test_a_missing_library_is_named(monkeypatch):
-    monkeypatch.setitem(sys.modules, "tokenizers", None)
-    with pytest.raises(ModuleNotFoundError, match=re.escape("pip install 'lo-theory[hf]'")):
-        Tokenizer.trained(TEXTS, 300)
 
 
 def test_units_are_told_apart_by_their_form():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import builtins
 import itertools
 
 import numpy as np
@@ -133,19 +132,6 @@ def test_created_puzzles_are_unique_and_minimal_by_a_sat_solver(houses, attribut
         for index in range(len(puzzle.clues)):
             fewer = ZebraPuzzle(houses, attributes, np.delete(puzzle.clues, index, axis=0))
             assert len(solutions_by_sat(fewer)) == 2
-
-
-def test_the_sat_solver_is_asked_for_by_name_if_it_is_missing(monkeypatch):
-    real = builtins.__import__
-
-    def refuse(name, *rest, **more):
-        if name.startswith("pysat"):
-            raise ImportError(name)
-        return real(name, *rest, **more)
-
-    monkeypatch.setattr(builtins, "__import__", refuse)
-    with pytest.raises(ImportError, match=r"lo-theory\[sat\]"):
-        solutions_by_sat(ZebraPuzzle.of(3, 3, []))
 
 
 def test_puzzles_of_several_sizes_in_one_array():

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -167,12 +165,6 @@ def test_the_solver_solves_and_its_answer_is_checked():
     gave_up = solve_formula(planted_clauses(400, 4.25, arity=3, hidden="two", rng=rng), 5)
     assert not gave_up.solved
     assert 5 <= gave_up.costs[CONFLICTS] <= 5000  # Glucose looks at its budget when it restarts
-
-
-def test_without_the_solver_the_error_says_what_to_install(monkeypatch):
-    monkeypatch.setitem(sys.modules, "pysat.solvers", None)
-    with pytest.raises(ImportError, match=r"lo-theory\[sat\]"):
-        solve_formula(planted_clauses(10, 2.0, arity=3, hidden="one", rng=np.random.default_rng(0)), 10)
 
 
 def memoryless_runs(bits, sizes, runs, budget, rng):

@@ -13,7 +13,7 @@ from lo_theory.denoisers.hugging_face import HuggingFaceDenoiser, load_hugging_f
 from lo_theory.denoisers.weights_size import parameter_count
 from lo_theory.likelihood import chain_nll
 from lo_theory.samplers.decoding import decode, margin
-from tests.lo_theory.denoisers.tiny_models import WORDS, of_its_own, stock
+from tests.lo_theory.denoisers.tiny_models import WORDS, modules_in, of_its_own, stock
 
 pytest.importorskip("transformers")
 pytestmark = pytest.mark.filterwarnings("ignore:.torch.jit.script:DeprecationWarning")  # ModernBERT of transformers 5.0
@@ -24,10 +24,7 @@ LENGTH = 7
 @pytest.fixture(scope="module", autouse=True)
 def _modules(tmp_path_factory):
     """Code that comes with a model is copied to a folder of this test."""
-    from transformers import dynamic_module_utils
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(dynamic_module_utils, "HF_MODULES_CACHE", str(tmp_path_factory.mktemp("modules")))
+    with modules_in(tmp_path_factory.mktemp("modules")):
         yield
 
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
 import torch
 
 WORDS = [f"w{i}" for i in range(11)]
@@ -57,6 +61,23 @@ class TinyModel(PreTrainedModel):
             h = h + (q @ k.mT).softmax(dim=-1) @ v
         return CausalLMOutputWithPast(logits=self.head(h))
 """
+
+
+@contextlib.contextmanager
+def modules_in(folder: Path) -> Iterator[None]:
+    """Code that comes with a model is copied to this folder, and forgotten at the end of the block."""
+    from transformers import dynamic_module_utils
+
+    def forget() -> None:
+        for name in [name for name in sys.modules if name.partition(".")[0] == "transformers_modules"]:
+            del sys.modules[name]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(dynamic_module_utils, "HF_MODULES_CACHE", str(folder))
+        patch.setattr(sys, "path", [*sys.path])
+        forget()
+        yield
+        forget()
 
 
 def tokenizer(folder: Path, *, around: bool, extra: int = 0) -> int:

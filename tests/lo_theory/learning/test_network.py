@@ -1,6 +1,7 @@
 """What a network may see, what it can say, and where its weights come from."""
 
 import math
+from dataclasses import dataclass, fields
 from typing import Any
 
 import jaxtyping
@@ -12,6 +13,7 @@ from torch import nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
+from lo_theory.learning.choices import Shape
 from lo_theory.learning.flops import forward_flops, training_flops
 from lo_theory.learning.network import NetworkConfig, Transformer
 
@@ -179,3 +181,24 @@ def test_initial_scale_of_the_residual_branches():
     assert weights["blocks.0.qkv"].std().item() == pytest.approx(1 / 16, rel=0.02)
     assert weights["blocks.1.mlp_in"].std().item() == pytest.approx(1 / 16, rel=0.02)
     assert weights["blocks.1.mlp_out"].std().item() == pytest.approx(1 / math.sqrt(1024 * 4), rel=0.02)
+
+
+def test_a_config_of_a_shape_takes_all_of_it_and_nothing_else_of_a_setting():
+    @dataclass(frozen=True, kw_only=True)
+    class Setting(Shape):
+        steps: int
+        length: int = 99
+
+    shape: dict[str, Any] = {
+        "layers": 2,
+        "width": 24,
+        "heads": 3,
+        "hidden": 40,
+        "mlp": "swiglu",
+        "positions": "rotary",
+        "loops": 2,
+    }
+    assert shape.keys() == {field.name for field in fields(Shape)}
+    expected = NetworkConfig(length=5, vocabulary=3, causal=True, any_order=True, **shape)
+    assert NetworkConfig.of(Setting(steps=7, **shape), length=5, vocabulary=3, causal=True, any_order=True) == expected
+    assert NetworkConfig.of(Shape(), length=5, vocabulary=3) == NetworkConfig(length=5, vocabulary=3)

@@ -15,8 +15,9 @@ from analysis.figures.audit.claim import COMPUTED, Claim, Evidence, Judge, Measu
 from analysis.figures.audit.verdicts import EXACT, Judgement, above, all_of, below
 from analysis.figures.bounds.units import BOUND, DUAL, EQUAL, LEAST, LOGARITHMIC, LOSS, OVER_STEPS, TOTAL
 from analysis.figures.bounds.units import EXPERIMENT_NAME as BOUNDS
-from analysis.figures.optimal_order.units import EVERYWHERE, KL, KL_EXCESS, RANDOM, VALIDITY, VALIDITY_LOST
-from analysis.figures.optimal_order.units import EXPERIMENT_NAME as ORDERS
+from analysis.figures.optimal_order.case import EXPERIMENT_NAME as ORDERS
+from analysis.figures.optimal_order.case import KL, KL_EXCESS, RANDOM, VALIDITY, VALIDITY_LOST
+from analysis.figures.optimal_order.units import EVERYWHERE
 from analysis.lab.rows import rounded
 from generators.families import nae_sat
 from lo_theory.denoisers.noised import NoisedDenoiser, uniform_hardness
