@@ -45,6 +45,7 @@ wheel: $(INSTALLED)  ## build a wheel and import it away from the checkout
 
 docs: $(INSTALLED)  ## the pictures of docs/ from results/, README.md, and the site in build/docs; warnings are errors
 	$(BIN)/python -m docs.pictures
+	$(BIN)/python -m docs.cost_curve
 	$(BIN)/python -m docs.render
 	$(BIN)/python -m sphinx -b html --fresh-env --fail-on-warning --keep-going --nitpicky --quiet docs build/docs
 

@@ -107,10 +107,11 @@ def paper_solved(number_of_table: int, rule: str) -> str:
 
 def environment() -> Environment:
     """Templates with the functions of this module and of those built upon it; an unknown name is an error."""
-    from docs import derived, estimates, samples, text_tables
+    from docs import cost_curve, derived, estimates, samples, text_tables
 
     made = Environment(loader=FileSystemLoader(ROOT / "docs"), undefined=StrictUndefined, keep_trailing_newline=True)
     own = (row, number, percent, table, minutes, claims, paper_accuracy, paper_solved)
-    functions = (*own, *derived.FUNCTIONS, *estimates.FUNCTIONS, *samples.FUNCTIONS, *text_tables.FUNCTIONS)
+    upon = (derived, estimates, samples, text_tables, cost_curve)
+    functions = (*own, *(function for module in upon for function in module.FUNCTIONS))
     made.globals |= {function.__name__: function for function in functions}
     return made

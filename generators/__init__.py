@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from generators.observations.function import ObservationFunction
     from generators.observations.keyed_hash import KeyedHash
     from generators.observations.noise import Noisy
+    from generators.observations.parity import Parity
     from generators.observations.predicate import Predicate
     from generators.observations.rules.rule import LogicRule
     from generators.observations.rules.syntax import RuleSyntaxError
@@ -52,6 +53,7 @@ _HOME = {
     "MarkovChain": "text.markov",
     "Noisy": "observations.noise",
     "ObservationFunction": "observations.function",
+    "Parity": "observations.parity",
     "PlantedEnsemble": "planted.constraints",
     "PlantedInstance": "planted.constraints",
     "Predicate": "observations.predicate",
@@ -94,6 +96,7 @@ __all__ = [
     "MarkovChain",
     "Noisy",
     "ObservationFunction",
+    "Parity",
     "PlantedEnsemble",
     "PlantedInstance",
     "Predicate",

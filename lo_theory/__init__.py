@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from lo_theory.posteriors.elimination.posterior import EliminatedPosterior
     from lo_theory.posteriors.enumeration import EnumeratedPosterior, ImpossibleEvidence
     from lo_theory.posteriors.exact import exact_posterior, forgiving_posterior
+    from lo_theory.posteriors.mixed.posterior import MixedPosterior
     from lo_theory.posteriors.parities import ParityPosterior
     from lo_theory.posteriors.second_opinion import LibraryPosterior
     from lo_theory.puzzles.candidates import CandidateDenoiser
@@ -91,6 +92,7 @@ _HOME = {
     "LibraryPosterior": "posteriors.second_opinion",
     "MaskedDenoiser": "denoisers.network",
     "MaskedObjective": "learning.objective",
+    "MixedPosterior": "posteriors.mixed.posterior",
     "NAMED_DECODERS": "samplers.named_decoders",
     "NetworkConfig": "learning.network",
     "NoisedDenoiser": "denoisers.noised",
@@ -165,6 +167,7 @@ __all__ = [
     "LibraryPosterior",
     "MaskedDenoiser",
     "MaskedObjective",
+    "MixedPosterior",
     "NetworkConfig",
     "NoisedDenoiser",
     "ParityPosterior",

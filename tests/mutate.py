@@ -41,6 +41,9 @@ EQUIVALENT = Path(__file__).with_name("mutants_equivalent.toml")
 SHARE, MEMORY = 0.95, 2**33
 ELIMINATION = "tests/lo_theory/posteriors/test_elimination.py"
 PARTS = ("posterior", "bucket_tree", "joint_queries", "order", "reduction", "remainder", "tables", "ties")
+COUNTED = "tests/lo_theory/posteriors/test_counted"
+COUNTS = ("bits", "pieces", "piece_trees", "tree_counts", "tree_questions")
+COUNTS += ("counted_answers", "summed_answers", "counted_rows")
 SLOW = ("any_order_gives_the_joint_likelihood_at_full_size", "a_conflict_at_full_size_is_found_and_its_row_named")
 SLOW += ("samples_follow_the_conditional_law[NAE-3]", "samples_follow_the_conditional_law[three values]")
 QUICK = tuple(f"--deselect={ELIMINATION}::test_{name}" for name in SLOW)  # seconds each in plain Python
@@ -52,6 +55,14 @@ TARGETS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     ),
     "rows": (("lo_theory/posteriors/elimination/rows.py",), (ELIMINATION, *QUICK)),
     "elimination": (tuple(f"lo_theory/posteriors/elimination/{p}.py" for p in PARTS), (ELIMINATION, *QUICK)),
+    "counted": (
+        tuple(f"lo_theory/posteriors/elimination/{p}.py" for p in COUNTS),
+        (
+            f"{COUNTED}_trees.py",
+            f"{COUNTED}.py",
+            f"--deselect={COUNTED}.py::test_counts_equal_elimination_at_full_size",
+        ),
+    ),
     "likelihood": (("lo_theory/likelihood.py",), ("tests/lo_theory/test_likelihood.py",)),
     "training": (
         ("lo_theory/learning/training.py",),

@@ -17,7 +17,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 FLOORS = ("generators", "lo_theory", "analysis")
 PLOTTING = {"matplotlib", "seaborn"}
-OPTIONAL = {"transformers", "tokenizers", "datasets", "dask", "distributed", "pyarrow", "duckdb"}
+OPTIONAL = {"transformers", "tokenizers", "datasets", "lm_eval", "dask", "distributed", "pyarrow", "duckdb"}
 LONGEST_FILE, MEDIAN_FILE, LONGEST_FUNCTION = 360, 150, 60
 
 _THEORY = ("agreement", "compiled", "estimate", "likelihood", "orders", "schedules")
@@ -49,7 +49,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "lo_theory.phases": _ANSWERS,
     "lo_theory.puzzles": _ANSWERS,
     "analysis.lab": ("generators.ground", "lo_theory.estimate"),
-    **dict.fromkeys((*_SHARED, "analysis.films"), (_LAB,)),
+    **dict.fromkeys((*_SHARED, "analysis.films", "analysis.pretrained"), (_LAB,)),
     "analysis.figures": (),
     "analysis.cli": ("analysis",),
 }
@@ -147,6 +147,7 @@ def test_every_import_is_in_the_table():
         ("analysis.lab.broken", "from analysis.measures.setting import Setting"),
         ("analysis.puzzles.broken", "from analysis.measures import paper"),
         ("analysis.films.broken", "from analysis.puzzles import problems"),
+        ("analysis.pretrained.broken", "from analysis.cli import table4"),
         ("analysis.figures.leak.broken", "from analysis.figures.gap.units import units"),
         ("analysis.figures.leak.broken", "from analysis.cli import main"),
         ("analysis.figures.audit.broken", "from analysis.figures.gap.report import EXPERIMENT"),

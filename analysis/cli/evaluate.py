@@ -5,16 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from analysis.cli.names import Rule
+from analysis.cli.names import Check, Rule
 
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluate:
     """Likelihood gap, agreement of generated sequences and, for a masked model, task error against the exact posterior.
 
-    "lo-theory evaluate sudoku" and "evaluate zebra" judge answers to your own puzzles instead. With --denoiser it
-    scores a function of yours on rows of --data: likelihood along orders and its spread, infilling by every rule,
-    calls and speed.
+    "lo-theory evaluate sudoku" and "evaluate zebra" judge answers to your own puzzles instead, "evaluate table4" a
+    pretrained model on text. With --denoiser it scores a function of yours on rows of --data: likelihood along orders
+    and its spread, infilling by every rule, calls and speed.
 
     Attributes:
         model: directory that ``lo-theory train`` wrote.
@@ -30,6 +30,7 @@ class Evaluate:
             training's.
         order: also the likelihood gap of a masked model along the order that this rule decodes in, one token per call
             (threshold, entropy-bound and klass decide that themselves).
+        check: "library" compares the exact posterior with pyAgrum on a sample first, and stops where they differ.
         out: CSV file of all numbers; only a summary is printed if not given.
     """
 
@@ -41,6 +42,7 @@ class Evaluate:
     split: str | None = None
     sample_seed: int = 2
     order: Rule | None = None
+    check: Check | None = None
     out: Path | None = None
 
     def run(self) -> None:

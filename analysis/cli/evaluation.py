@@ -15,6 +15,7 @@ from analysis.cli.decoders import named_decoder
 from analysis.cli.distribution_file import DISTRIBUTION_NAME
 from analysis.cli.names import Rule
 from analysis.cli.numbers import require_at_least
+from analysis.cli.posterior_check import check_posterior
 from analysis.cli.workspace import TrainedModel, load_model, tell_unchecked
 from analysis.cli.written_rows import written_rows
 from analysis.lab.rows import MDM, Row, Subject, write_csv
@@ -57,6 +58,8 @@ def evaluate_model(asked: Evaluate) -> None:
     tell_unchecked(asked.model, model.checked)
     if asked.order is not None and model.order is not None:
         raise ValueError(f"--order {asked.order} is for a masked model; {asked.model} has one order, its own.")
+    if asked.check is not None:
+        check_posterior(exact_posterior(model.distribution), model.distribution)
     about = Subject(
         distribution=asked.model.name,
         fingerprint=model.distribution.fingerprint,

@@ -21,6 +21,7 @@ from analysis.cli.sudoku.evaluate import EvaluateSudoku
 from analysis.cli.sudoku.generate import GenerateSudoku
 from analysis.cli.sudoku.sample import SampleSudoku
 from analysis.cli.suggest import advice, as_typed
+from analysis.cli.table4 import EvaluateTable4
 from analysis.cli.terminal import write_what_can_be_written
 from analysis.cli.train import Train
 from analysis.cli.zebra.evaluate import EvaluateZebra
@@ -34,7 +35,7 @@ Command = Annotated[
 ]
 # A second word that makes another command of the first, whose options need not be given then.
 SECOND_WORDS: dict[str, dict[str, Any]] = {
-    "evaluate": {"sudoku": EvaluateSudoku, "zebra": EvaluateZebra},
+    "evaluate": {"sudoku": EvaluateSudoku, "zebra": EvaluateZebra, "table4": EvaluateTable4},
     "generate": {"sudoku": GenerateSudoku, "zebra": GenerateZebra},
     "sample": {"sudoku": SampleSudoku},
 }

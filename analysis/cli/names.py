@@ -9,6 +9,8 @@ Rule = Literal[
     "remdm", "path-planning", "full-rewrite",
 ]  # fmt: skip
 
+Check = Literal["library"]
+
 PuzzleRule = Literal[
     "vanilla", "top-probability", "margin", "negative-entropy", "left-to-right", "vanilla-sampled",
     "top-probability-sampled", "margin-sampled", "top-probability-gumbel-0.5", "margin-gumbel-0.5",

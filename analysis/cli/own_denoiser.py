@@ -51,6 +51,8 @@ def evaluate_own(asked: Evaluate) -> None:
     """Likelihood along orders, their spread, infilling of half of each row by every rule; printed, and written."""
     if asked.model is not None or asked.order is not None:
         raise ValueError("--denoiser goes without --model and --order.")
+    if asked.check is not None:
+        raise ValueError(f"--check {asked.check} judges the exact posterior; --denoiser is compared with none.")
     require_at_least(1, rows=asked.rows, vocabulary=asked.vocabulary)
     require_at_least(0, sample_seed=asked.sample_seed)
     name = asked.denoiser or ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from analysis.cli.names import Rule
+from analysis.cli.names import Check, Rule
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,6 +18,7 @@ class Sample:
         rule: which position is revealed next; an autoregressive model always follows its own order.
         per_step: tokens revealed per network call; threshold, entropy-bound and klass decide that themselves.
         exact: put the exact posterior in the network's place.
+        check: with --exact, "library" compares it with pyAgrum on a sample first, and stops where they differ.
         seed: of the draws.
         out: .npy file of the sequences; they are printed if not given.
         show: play the decoding of the first sequence in the terminal.
@@ -32,6 +33,7 @@ class Sample:
     rule: Rule = "margin"
     per_step: int = 1
     exact: bool = False
+    check: Check | None = None
     seed: int = 0
     out: Path | None = None
     show: bool = False

@@ -11,6 +11,7 @@ from jaxtyping import Int64
 
 from analysis.cli.decoders import named_decoder
 from analysis.cli.numbers import require_at_least
+from analysis.cli.posterior_check import check_posterior
 from analysis.cli.workspace import TrainedModel, load_model, tell_unchecked
 from analysis.films.files import check_film_path, write_film
 from analysis.films.film import film, sequence_layout
@@ -42,6 +43,8 @@ def sample_model(asked: Sample) -> None:
         check_trace_path(asked.trace)
     model = load_model(asked.model)
     tell_unchecked(asked.model, model.checked)
+    if asked.check is not None:
+        _check(asked, model.distribution)
     _require_room(asked.n, model.distribution)
     start = torch.full((asked.n, model.distribution.length), model.distribution.mask_id)
     generator = torch.Generator().manual_seed(asked.seed)
@@ -64,6 +67,12 @@ def _require_room(n: int, distribution: LODistribution) -> None:
     check_memory(
         n * length * (16 + 8 * vocabulary), what=f"generating {n} sequences of {length} tokens", advice="Lower --n."
     )
+
+
+def _check(asked: Sample, distribution: LODistribution) -> None:
+    if not asked.exact:
+        raise ValueError(f"--check {asked.check} judges the exact posterior; it goes with --exact.")
+    check_posterior(forgiving_posterior(distribution), distribution)
 
 
 def _denoiser(asked: Sample, model: TrainedModel) -> Denoiser:

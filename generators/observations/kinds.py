@@ -10,6 +10,7 @@ from generators.ground.codec import shown
 from generators.observations.function import ObservationFunction
 from generators.observations.keyed_hash import KeyedHash
 from generators.observations.noise import Noisy
+from generators.observations.parity import Parity
 from generators.observations.predicate import Predicate
 from generators.observations.rules.rule import LogicRule
 from generators.observations.slab import RandomSlab
@@ -39,5 +40,6 @@ KINDS: dict[str, Callable[[Any], ObservationFunction]] = {
     "logic_rule": LogicRule.from_json,
     "keyed_hash": KeyedHash.from_json,
     "random_slab": RandomSlab.from_json,
+    "parity": Parity.from_json,
     "noisy": _noisy_from_json,
 }

@@ -120,6 +120,14 @@ def random_slabs(draw: Draw, n_latents: int = 4, *, max_observations: int = 6) -
 
 
 @st.composite
+def parities(draw: Draw, n_latents: int = 4, *, max_observations: int = 6) -> ObservationFunction:
+    """Parities of any number of the latents, which must be bits."""
+    from generators.observations.parity import Parity
+
+    return Parity(draw(scopes(n_latents, max_observations=max_observations, max_arity=n_latents)))
+
+
+@st.composite
 def observation_functions(
     draw: Draw,
     n_latents: int = 4,
@@ -138,6 +146,7 @@ def observation_functions(
     ]
     if latent_alphabet == 2:
         kinds.append(random_slabs(n_latents, max_observations=max_observations))
+        kinds.append(parities(n_latents, max_observations=max_observations))
     function = draw(st.one_of(kinds))
     return Noisy(function, draw(_RATES)) if noise and draw(st.booleans()) else function
 

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import cached_property
+
 import numpy as np
-from jaxtyping import Bool, Float64, Integer
+from jaxtyping import Bool, Float64, Int64, Integer
 
 from generators.distribution import LODistribution
+from lo_theory.posteriors.answers import Answers, Completions, Status
+from lo_theory.posteriors.completions import Scores, checked_count, likeliest, scores
 from lo_theory.posteriors.factors import checked_tokens, is_local
+from lo_theory.posteriors.faint import Spread, restore, spread
+from lo_theory.posteriors.joints import log_joint, mutual_information
 
 _CHUNK_BYTES = 2**26  # of one (states, L, V) table of float64
 
@@ -73,27 +80,103 @@ class EnumeratedPosterior:
     def log_marginals(self, tokens: Integer[np.ndarray, "B L"]) -> Float64[np.ndarray, "B L V"]:
         """Log posterior of every token, (B, L) -> (B, L, V) in nats; ``-inf`` where a value is impossible.
 
-        Visible positions hold the point mass on their token.
+        Visible positions hold the point mass on their token. Values below the smallest float64 are
+        asked for one by one.
 
         Raises:
             TypeError: tokens that are no integers.
             ValueError: wrong length or a token outside ``range(V + 1)``.
             ImpossibleEvidence: a row's visible tokens have probability zero; the message names a minimal conflict.
         """
-        tokens = checked_tokens(tokens, self.length, self.vocabulary)
-        _, marginals = self._query(tokens)
-        with np.errstate(divide="ignore"):
-            log_marginals = np.log(marginals)
-        rows, columns = np.nonzero(tokens != self.mask_id)
-        log_marginals[rows, columns] = -np.inf
-        log_marginals[rows, columns, tokens[rows, columns]] = 0.0
-        return log_marginals
+        return self._log_marginals(checked_tokens(tokens, self.length, self.vocabulary))
 
     def log_evidence(self, tokens: Integer[np.ndarray, "B L"]) -> Float64[np.ndarray, "B"]:
         """Log probability of the visible tokens, in nats; raises as :meth:`log_marginals` does."""
-        return self._query(checked_tokens(tokens, self.length, self.vocabulary))[0]
+        tokens = checked_tokens(tokens, self.length, self.vocabulary)
+        log_evidence, _ = self._query(tokens)
+        self._require_possible(tokens, log_evidence)
+        return log_evidence
+
+    def answers(self, tokens: Integer[np.ndarray, "B L"]) -> Answers:
+        """Marginals and evidence of every row, NaN and ``-inf`` where its visible tokens are impossible.
+
+        Raises:
+            TypeError: tokens that are no integers.
+            ValueError: wrong length or a token outside ``range(V + 1)``.
+        """
+        tokens = checked_tokens(tokens, self.length, self.vocabulary)
+        log_evidence, log_marginals = self._query(tokens)
+        possible = log_evidence > -np.inf
+        log_marginals[~possible] = np.nan
+        self._restore(tokens, log_marginals)
+        return Answers(log_marginals, log_evidence, np.where(possible, int(Status.DONE), int(Status.IMPOSSIBLE)))
+
+    def most_probable(self, tokens: Integer[np.ndarray, "B L"]) -> Completions:
+        """As :meth:`.EliminatedPosterior.most_probable`."""
+        best = self.k_most_probable(tokens, 1)
+        return Completions(best.tokens[:, 0], best.log_probabilities[:, 0])
+
+    def k_most_probable(self, tokens: Integer[np.ndarray, "B L"], k: int) -> Completions:
+        """As :meth:`.EliminatedPosterior.k_most_probable`, in O(m^N (L + log m^N)) for each row."""
+        tokens, k = checked_tokens(tokens, self.length, self.vocabulary), checked_count(k)
+        positions, observations = self.distribution.latent_positions, self.distribution.observation_positions
+
+        def best(row: np.ndarray, _: int) -> tuple[np.ndarray, np.ndarray]:
+            total = self._scores.prior[self._codes[:, positions]].sum(axis=1)
+            for latent in positions[row[positions] != self.mask_id]:
+                total[self._codes[:, latent] != row[latent]] = -np.inf
+            for j in np.flatnonzero(row[observations] != self.mask_id):
+                hit = self._codes[:, observations[j]] == row[observations[j]]
+                total += np.where(hit, self._scores.kept[j], self._scores.replaced[j])
+            order = np.argsort(-total, kind="stable")[:k]
+            order = order[total[order] > -np.inf]
+            return self._codes[np.ix_(order, positions)].astype(np.int64), total[order]
+
+        return likeliest(self.distribution, self._scores, tokens, self.log_evidence(tokens), k, best)
+
+    def log_joint(
+        self, tokens: Integer[np.ndarray, "B L"], positions: Sequence[int] | Integer[np.ndarray, "k"]
+    ) -> Float64[np.ndarray, "B ..."]:
+        """As :meth:`.EliminatedPosterior.log_joint`."""
+        tokens = checked_tokens(tokens, self.length, self.vocabulary)
+        self.log_evidence(tokens)
+        return log_joint(tokens, positions, self.vocabulary, lambda copies, _: self._query(copies)[0])
+
+    def mutual_information(
+        self,
+        tokens: Integer[np.ndarray, "B L"],
+        pairs: Sequence[Sequence[int]] | Integer[np.ndarray, "n 2"] | None = None,
+    ) -> Float64[np.ndarray, "B ..."]:
+        """As :meth:`.EliminatedPosterior.mutual_information`."""
+        tokens = checked_tokens(tokens, self.length, self.vocabulary)
+        self.log_evidence(tokens)
+        latents = self.distribution.latent_positions
+        return mutual_information(
+            tokens, pairs, self.vocabulary, latents, lambda copies, _: self._log_marginals(copies)
+        )
+
+    @cached_property
+    def _scores(self) -> Scores:
+        return scores(self.distribution)
+
+    @cached_property
+    def _spread(self) -> Spread:
+        return spread(self.distribution)
+
+    def _log_marginals(self, tokens: Int64[np.ndarray, "B L"]) -> Float64[np.ndarray, "B L V"]:
+        log_evidence, log_marginals = self._query(tokens)
+        self._require_possible(tokens, log_evidence)
+        self._restore(tokens, log_marginals)
+        return log_marginals
+
+    def _restore(self, tokens: Int64[np.ndarray, "B L"], log_marginals: Float64[np.ndarray, "B L V"]) -> None:
+        def possible(_: np.ndarray) -> np.ndarray:
+            return np.arange(self.vocabulary) < self.distribution.alphabets[:, None]
+
+        restore(tokens, log_marginals, self._spread, self.mask_id, possible, lambda copies: self._query(copies)[0])
 
     def _query(self, tokens: np.ndarray) -> tuple[Float64[np.ndarray, "B"], Float64[np.ndarray, "B L V"]]:
+        """Log evidence, ``-inf`` where impossible, and log marginals, of no meaning there."""
         batch, flat = len(tokens), self.length * self.vocabulary
         seen = (tokens[..., None] == np.arange(self.vocabulary)).reshape(batch, flat).astype(np.float64)
         peak, total = np.full(batch, -np.inf), np.zeros(batch)
@@ -109,9 +192,14 @@ class EnumeratedPosterior:
             total = total * rescale + weight.sum(axis=1)
             sums = sums * rescale[:, None] + weight @ likelihood
             peak = new_peak
-        self._require_possible(tokens, total)
         marginals = sums.reshape(batch, self.length, self.vocabulary)
-        return peak + np.log(total), marginals / marginals.sum(axis=-1, keepdims=True)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            log_marginals = np.log(marginals / marginals.sum(axis=-1, keepdims=True))
+            log_evidence = peak + np.log(total)
+        rows, columns = np.nonzero(tokens != self.mask_id)
+        log_marginals[rows, columns] = -np.inf
+        log_marginals[rows, columns, tokens[rows, columns]] = 0.0
+        return log_evidence, log_marginals
 
     def _tables(self, start: int, stop: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Three (states, L V) tables for states start..stop-1: finite log-likelihoods, forbidden, likelihoods."""
@@ -120,8 +208,8 @@ class EnumeratedPosterior:
         blocked = np.isneginf(log_likelihood)
         return np.where(blocked, 0.0, log_likelihood), blocked.astype(np.float64), np.exp(log_likelihood)
 
-    def _require_possible(self, tokens: np.ndarray, total: Float64[np.ndarray, "B"]) -> None:
-        impossible = np.flatnonzero(total == 0.0)
+    def _require_possible(self, tokens: np.ndarray, log_evidence: Float64[np.ndarray, "B"]) -> None:
+        impossible = np.flatnonzero(log_evidence == -np.inf)
         if not impossible.size:
             return
         row = int(impossible[0])

@@ -6,8 +6,9 @@ import numpy as np
 from jaxtyping import Bool, Float64, Int64, Integer, UInt8, UInt64
 
 from generators.distribution import LODistribution
+from lo_theory.posteriors.affine import affine_forms
 from lo_theory.posteriors.enumeration import ImpossibleEvidence, way_out
-from lo_theory.posteriors.factors import checked_tokens, observation_tables
+from lo_theory.posteriors.factors import checked_tokens
 
 _LOG_HALF = -np.log(2.0)
 _WORD = 64
@@ -143,30 +144,15 @@ def _parities(distribution: LODistribution) -> UInt8[np.ndarray, "P n1"]:
                 f"Gaussian elimination needs observations without noise; got rate {function.noise}. "
                 "Use EliminatedPosterior."
             )
-        known: dict[int, tuple[UInt8[np.ndarray, "k"], int]] = {}  # tables are shared by many observations
-        for table, scope in zip(observation_tables(function), function.scopes, strict=True):
-            form = known.get(id(table)) or _affine(table)
+        for form, scope in zip(affine_forms(function), function.scopes, strict=True):
             if form is None:
                 raise ValueError(
                     f"observation {j} is no parity of the latents {scope.tolist()}, nor its complement. "
                     "Use EliminatedPosterior."
                 )
-            known[id(table)] = form
             rows[j, scope], rows[j, -1] = form
             j += 1
     return rows
-
-
-def _affine(table: np.ndarray) -> tuple[UInt8[np.ndarray, "k"], int] | None:
-    """Coefficients and constant of a table that is affine over GF(2), else None."""
-    k = table.ndim
-    if table.max() > 1:
-        return None
-    constant = int(table[(0,) * k])
-    coefficients = np.array([int(table[tuple(np.eye(k, dtype=int)[i])]) ^ constant for i in range(k)], dtype=np.uint8)
-    grid = np.indices(table.shape).reshape(k, -1)
-    predicted = (coefficients.astype(np.int64) @ grid + constant) % 2
-    return (coefficients, constant) if (predicted == table.ravel()).all() else None
 
 
 def _packed(bits: UInt8[np.ndarray, "r c"]) -> UInt64[np.ndarray, "r w"]:

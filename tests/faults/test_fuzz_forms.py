@@ -33,6 +33,7 @@ from generators.observations.keyed_hash import KeyedHash
 from generators.observations.kinds import function_from_json
 from generators.observations.named_tables import nae
 from generators.observations.noise import Noisy
+from generators.observations.parity import Parity
 from generators.observations.predicate import Predicate
 from generators.observations.rules.rule import compile_rules, truth_table
 from generators.observations.rules.syntax import latent_index, parse_rule
@@ -51,6 +52,7 @@ FUNCTIONS = {
     "predicate": Predicate(nae(arity=3), SCOPES),
     "logic_rule": compile_rules(["x0 and not x1 -> x2", "at_least(2, x0, x1, x3)"], 4),
     "keyed_hash": KeyedHash("00ff", SCOPES),
+    "parity": Parity(SCOPES),
     "random_slab": RandomSlab(gaussian_directions(4, 3, structure_seed=0), 1.0),
     "noisy": Noisy(Predicate(nae(arity=3), SCOPES), 0.25),
 }

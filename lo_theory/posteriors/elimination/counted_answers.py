@@ -1,4 +1,4 @@
-"""Log posterior of one sequence whose completions are counted, see :mod:`.pieces`."""
+"""Log posterior of one sequence whose completions are counted, see :mod:`.pieces` and :mod:`.tree_counts`."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ import numpy as np
 from jaxtyping import Float64, Int32, Int64
 
 from lo_theory.compiled import kernel, lean_kernel
-from lo_theory.posteriors.elimination.joint_queries import Query, apart, joint
-from lo_theory.posteriors.elimination.order import Forest
-from lo_theory.posteriors.elimination.pieces import Pieces, joint_of_counts
-from lo_theory.posteriors.elimination.remainder import Remainder
+from lo_theory.posteriors.elimination.bits import agreeing, ones_in
+from lo_theory.posteriors.elimination.piece_trees import Trees
+from lo_theory.posteriors.elimination.pieces import ALONE, TABLE, TREE, Pieces, above_each
 from lo_theory.posteriors.elimination.ties import Ties
+from lo_theory.posteriors.elimination.tree_questions import above_each_node
 from lo_theory.posteriors.factors import Factors
+
+_LOGS = 256
 
 
 class View(NamedTuple):
@@ -21,287 +23,248 @@ class View(NamedTuple):
 
     roots: Int64[np.ndarray, "6"]
     step: Int64[np.ndarray, "6"]  # what a one at root a adds to the index of the observation's table
-    members: Int64[np.ndarray, "6"]  # those of one piece: which of the roots they are
-    group: Int64[np.ndarray, "6"]  # and their roots, or the numbers of these
-    chance: Float64[np.ndarray, "64"]  # of the settings of the roots
-    part: Float64[np.ndarray, "64"]  # of those of one piece
+    group: Int64[np.ndarray, "6"]  # numbers of the roots of a piece that is eliminated
+    places: Int64[np.ndarray, "64"]  # in the observation's table, for each setting
+    weight: Float64[np.ndarray, "64"]  # of the settings
+    part: Float64[np.ndarray, "64"]  # of those of the roots of one piece
     value: Float64[np.ndarray, "V"]  # of the values of the observation
-    others: Int64[np.ndarray, "P"]  # observations that ask for a joint
-    last: Float64[np.ndarray, "2"]  # the last chance and its log: chances repeat
+    seen: Float64[np.ndarray, "256"]  # chances that have come before: they repeat
+    log: Float64[np.ndarray, "256"]
 
 
 @kernel
-def new_view(vocabulary: int, n_observations: int) -> View:
+def new_view(vocabulary: int) -> View:
     """Room for one sequence."""
-    i, f = np.empty(6, np.int64), np.empty(64)
-    others, last = np.empty(n_observations, np.int64), np.array([1.0, 0.0])
-    return View(i, i.copy(), i.copy(), i.copy(), f, f.copy(), np.empty(vocabulary), others, last)
+    i, f, logs = np.empty(6, np.int64), np.empty(64), np.zeros(_LOGS)
+    return View(
+        i, i.copy(), i.copy(), np.empty(64, np.int64), f, f.copy(), np.empty(vocabulary), logs, logs.copy()
+    )  # fmt: skip
 
 
-@kernel
+@lean_kernel
 def write_counted(
     factors: Factors,
     tokens: Int64[np.ndarray, "L"],
-    mask_id: int,
+    hidden: int,
     ties: Ties,
     pieces: Pieces,
-    chance: Float64[np.ndarray, "N 2"],
     counts: Int32[np.ndarray, "c"],
-    view: View,
-    remainder: Remainder,
-    roots: int,
-    root_marginals: Float64[np.ndarray, "R 2"],
-    forest: Forest,
-    conditionals: Float64[np.ndarray, "n"],
-    joints: Float64[np.ndarray, "n"],
-    buffers: tuple[Float64[np.ndarray, "s"], Float64[np.ndarray, "s"]],
-    query: Query,
-    max_entries: int,
-    out: Float64[np.ndarray, "L V"],
-) -> tuple[float, tuple[Float64[np.ndarray, "s"], Float64[np.ndarray, "s"]]]:
-    """Log marginals of all tokens, ``roots`` of the free roots eliminated and the others counted.
-
-    Returns (entries of a joint beyond the limit or 0, the buffers).
-    """
-    for v in range(roots):
-        chance[remainder.latent[v], 0] = root_marginals[v, 0]
-        chance[remainder.latent[v], 1] = root_marginals[v, 1]
-    _write_tokens(factors, tokens, mask_id, ties, chance, out)
-    others = _write_apart(factors, tokens, mask_id, ties, pieces, chance, view, out)
-    return _write_together(
-        factors, ties, pieces, chance, counts, view, others, remainder.number, forest,
-        conditionals, joints, buffers, query, max_entries, out,
-    )  # fmt: skip
-
-
-@lean_kernel
-def _write_tokens(
-    factors: Factors,
-    tokens: Int64[np.ndarray, "L"],
-    mask_id: int,
-    ties: Ties,
-    chance: Float64[np.ndarray, "N 2"],
-    out: Float64[np.ndarray, "L V"],
-) -> None:
-    """Point masses at visible tokens, marginals of hidden latents, ``-inf`` at every other value."""
-    for i in range(out.shape[0]):
-        for x in range(out.shape[1]):
-            out[i, x] = -np.inf
-        if tokens[i] != mask_id:
-            out[i, tokens[i]] = 0.0
-    only, root, value, position = ties.only, ties.root, ties.value, factors.latent_position
-    for latent in range(len(only)):
-        i = position[latent]
-        if only[latent] >= 0:
-            out[i, only[latent]] = 0.0
-        else:
-            for x in range(2):
-                out[i, value[latent, x]] = np.log(chance[root[latent], x])
-
-
-@lean_kernel
-def _write_apart(
-    factors: Factors,
-    tokens: Int64[np.ndarray, "L"],
-    mask_id: int,
-    ties: Ties,
-    pieces: Pieces,
-    chance: Float64[np.ndarray, "N 2"],
+    trees: Trees,
+    numbers: Float64[np.ndarray, "n"],
     view: View,
     out: Float64[np.ndarray, "L V"],
 ) -> int:
-    """Log marginals of the hidden observations whose free roots lie in different pieces.
+    """Log marginals of all tokens but of the ``hidden`` observations that ask for a joint by elimination.
 
-    Returns how many others there are; they are listed in ``view.others``.
+    Returns how many these are; they come first in ``ties.hidden`` then.
     """
-    position, codes, alphabet, piece, roots = (
-        factors.observation_position, factors.codes, factors.alphabet, pieces.piece, view.roots
-    )  # fmt: skip
-    scope_start, scope, stride, table_start = factors.scope_start, factors.scope, factors.stride, factors.table_start
-    only, root, value, step, weight = ties.only, ties.root, ties.value, view.step, view.chance
+    if out.shape[1] == 2:
+        for i in range(len(out)):
+            token = tokens[i]
+            out[i, 0], out[i, 1] = 0.0 if token == 0 else -np.inf, 0.0 if token == 1 else -np.inf
+    else:
+        for i in range(len(out)):
+            for x in range(out.shape[1]):
+                out[i, x] = 0.0 if tokens[i] == x else -np.inf
+    only, root, value, position = ties.only, ties.root, ties.value, factors.latent_position
+    piece, share, total, seen, log = pieces.piece, pieces.share, pieces.total, view.seen, view.log
+    for latent in range(len(only)):
+        if only[latent] >= 0:
+            out[position[latent], only[latent]] = 0.0
+            continue
+        r = root[latent]
+        for x in range(2):
+            if share[r, x] > 0.0:
+                out[position[latent], value[latent, x]] = _logarithm(share[r, x] / total[piece[r]], seen, log)
+    others = _write_fair(factors, hidden, ties, pieces, view, out)
+    return _write_weighed(factors, others, ties, pieces, counts, trees, numbers, view, out) if others else 0
+
+
+@lean_kernel
+def _write_fair(
+    factors: Factors, hidden: int, ties: Ties, pieces: Pieces, view: View, out: Float64[np.ndarray, "L V"]
+) -> int:
+    """Log marginals of the hidden observations whose latents are known or fair coins; returns how many are left."""
+    position, codes, alphabet, allowed = factors.observation_position, factors.codes, factors.alphabet, factors.allowed
+    scope_start, scope, table_start = factors.scope_start, factors.scope, factors.table_start
+    only, root, value, piece, way, listed = ties.only, ties.root, ties.value, pieces.piece, pieces.way, ties.hidden
+    seen, log, axes = view.seen, view.log, pieces.axes
     others = 0
-    for j in range(len(position)):
-        if tokens[position[j]] != mask_id:
+    for h in range(hidden):
+        j = listed[h]
+        start, stop = scope_start[j], scope_start[j + 1]
+        index, free = 0, 0
+        for at in range(start, stop):
+            known = only[scope[at]]
+            index, free = 2 * index + known, free | known
+        line = out[position[j]]
+        if free >= 0:
+            line[codes[table_start[j] + index]] = 0.0
             continue
-        count, base = _see(scope_start[j], scope_start[j + 1], scope, stride, only, root, value, roots, step)
-        base += table_start[j]
-        if count == 0:
-            out[position[j], codes[base]] = 0.0
-            continue
-        if not apart(piece, roots, count):
-            view.others[others] = j
-            others += 1
-            continue
-        weight[0] = 1.0
+        count, fits = agreeing(start, stop, scope, root, value, only, axes)
+        fair = True
         for a in range(count):
-            zero, one, half = chance[roots[a], 0], chance[roots[a], 1], 1 << a
-            for s in range(half):
-                weight[s + half] = weight[s] * one
-                weight[s] *= zero
-        _add_up(count, base, step, weight, codes, alphabet[j], view.value, view.last, out[position[j]])
+            fair &= way[piece[root[scope[axes[a]]]]] == ALONE
+        if fair:  # all settings weigh the same
+            total = float(ones_in(fits))
+            for y in range(alphabet[j]):
+                with_it = float(ones_in(fits & allowed[j, y]))
+                if with_it > 0.0:
+                    line[y] = _logarithm(with_it / total, seen, log)
+            continue
+        listed[others] = j
+        others += 1
     return others
 
 
-@kernel
-def _write_together(
+@lean_kernel
+def _write_weighed(
     factors: Factors,
+    rest: int,
     ties: Ties,
     pieces: Pieces,
-    chance: Float64[np.ndarray, "N 2"],
     counts: Int32[np.ndarray, "c"],
+    trees: Trees,
+    numbers: Float64[np.ndarray, "n"],
     view: View,
-    others: int,
-    number: Int64[np.ndarray, "N"],
-    forest: Forest,
-    conditionals: Float64[np.ndarray, "n"],
-    joints: Float64[np.ndarray, "n"],
-    buffers: tuple[Float64[np.ndarray, "s"], Float64[np.ndarray, "s"]],
-    query: Query,
-    max_entries: int,
     out: Float64[np.ndarray, "L V"],
-) -> tuple[float, tuple[Float64[np.ndarray, "s"], Float64[np.ndarray, "s"]]]:
-    """Log marginals of the others; returns (entries of a joint beyond the limit or 0, the buffers)."""
-    for at in range(others):
-        j = view.others[at]
-        count, base = _see(
-            factors.scope_start[j], factors.scope_start[j + 1], factors.scope, factors.stride,
-            ties.only, ties.root, ties.value, view.roots, view.step,
-        )  # fmt: skip
-        too_large, buffers = _settings_together(
-            count, pieces, chance, counts, view, number, forest, conditionals, joints, buffers, query, max_entries
+) -> int:
+    """Those of the rest; returns how many read two roots of a piece that is eliminated."""
+    scope_start, scope, root, value, only = factors.scope_start, factors.scope, ties.root, ties.value, ties.only
+    position, table_start, codes, alphabet = (
+        factors.observation_position, factors.table_start, factors.codes, factors.alphabet,
+    )  # fmt: skip
+    axes, bit, share, piece, way, roots, step = (
+        pieces.axes, pieces.bit, pieces.share, pieces.piece, pieces.way, view.roots, view.step,
+    )  # fmt: skip
+    part, weight, index, listed, others = view.part, view.weight, view.places, ties.hidden, 0
+    for h in range(rest):
+        j = listed[h]
+        start, stop = scope_start[j], scope_start[j + 1]
+        count, _ = agreeing(start, stop, scope, root, value, only, axes)
+        see(start, stop, scope, root, value, only, count, axes, piece, roots, step, index)
+        done = 0
+        while done < count:
+            c, size = piece[roots[done]], 1
+            while done + size < count and piece[roots[done + size]] == c:
+                size += 1
+            if size == 1:
+                part[0], part[1] = share[roots[done], 0], share[roots[done], 1]
+            elif way[c] == TABLE:
+                above_each(64 * pieces.start[c], bit, roots[done:], size, counts, part)
+                differences(part, size)
+            elif way[c] == TREE:
+                above_each_node(
+                    roots[done:], size, pieces.total[c], pieces.size[c], trees.first[c], trees.start[c],
+                    trees.entries[c], trees.node, trees.parent, trees.width, trees.table, trees.low, numbers, part,
+                )  # fmt: skip
+                differences(part, size)
+            else:
+                break
+            join(done, size, part, weight)
+            done += size
+        if done < count:
+            listed[others] = j
+            others += 1
+            continue
+        add_up(
+            count, table_start[j], codes, alphabet[j], index, weight, view.value, view.seen, view.log, out[position[j]]
         )
-        if too_large:
-            return too_large, buffers
-        line = out[factors.observation_position[j]]
-        base += factors.table_start[j]
-        _add_up(
-            count, base, view.step, view.chance, factors.codes, factors.alphabet[j], view.value, view.last, line
-        )  # fmt: skip
-    return 0.0, buffers
+    return others
 
 
 @lean_kernel
-def _see(
+def see(
     start: int,
     stop: int,
     scope: Int64[np.ndarray, "K"],
-    stride: Int64[np.ndarray, "K"],
-    only: Int64[np.ndarray, "N"],
     root: Int64[np.ndarray, "N"],
     value: Int64[np.ndarray, "N 2"],
+    only: Int64[np.ndarray, "N"],
+    count: int,
+    axes: Int64[np.ndarray, "6"],
+    piece: Int64[np.ndarray, "N"],
     roots: Int64[np.ndarray, "6"],
     step: Int64[np.ndarray, "6"],
-) -> tuple[int, int]:
-    """Fill ``roots`` and ``step`` for an observation; returns the number of free roots and the index for all zero."""
-    count, base = 0, 0
+    index: Int64[np.ndarray, "64"],
+) -> None:
+    """The free roots, those of a piece together, and where in the observation's table every setting of them leads."""
+    for a in range(count):
+        r, at = root[scope[axes[a]]], a
+        while at > 0 and piece[roots[at - 1]] > piece[r]:
+            roots[at] = roots[at - 1]
+            at -= 1
+        roots[at] = r
+    base, step[:count] = 0, 0
     for at in range(start, stop):
-        latent = scope[at]
+        latent, one = scope[at], 1 << (stop - 1 - at)
         known = only[latent]
         if known >= 0:
-            base += stride[at] * known
+            base += one * known
             continue
-        r, a = root[latent], 0
-        while a < count and roots[a] != r:
+        a, turned = 0, value[latent, 0]
+        while roots[a] != root[latent]:
             a += 1
-        if a == count:
-            roots[a], step[a], count = r, 0, count + 1
-        base += stride[at] * value[latent, 0]
-        step[a] += stride[at] * (value[latent, 1] - value[latent, 0])
-    return count, base
+        base += one * turned
+        step[a] += one - 2 * one * turned
+    index[0] = base
+    for a in range(count):
+        half = 1 << a
+        for s in range(half):
+            index[s + half] = index[s] + step[a]
 
 
 @lean_kernel
-def _add_up(
+def join(done: int, size: int, part: Float64[np.ndarray, "64"], weight: Float64[np.ndarray, "64"]) -> None:
+    """Multiply the weights of the settings of the roots so far by those of the next, which are independent of them."""
+    if done == 0:
+        for t in range(1 << size):
+            weight[t] = part[t]
+        return
+    for t in range((1 << size) - 1, -1, -1):
+        for s in range(1 << done):
+            weight[s + (t << done)] = weight[s] * part[t]
+
+
+@lean_kernel
+def differences(part: Float64[np.ndarray, "64"], count: int) -> None:
+    """From the settings in which some roots are one to those in which the others are zero."""
+    for a in range(count):
+        half = 1 << a
+        for low in range(0, 1 << count, 2 * half):
+            for s in range(low, low + half):
+                part[s] -= part[s + half]
+
+
+@lean_kernel
+def add_up(
     count: int,
-    base: int,
-    step: Int64[np.ndarray, "6"],
-    chance: Float64[np.ndarray, "64"],
-    codes: Int64[np.ndarray, "T"],
+    start: int,
+    codes: Int32[np.ndarray, "T"],
     alphabet: int,
-    value: Float64[np.ndarray, "V"],
-    last: Float64[np.ndarray, "2"],
+    index: Int64[np.ndarray, "64"],
+    weight: Float64[np.ndarray, "64"],
+    chance: Float64[np.ndarray, "V"],
+    seen: Float64[np.ndarray, "256"],
+    log: Float64[np.ndarray, "256"],
     out: Float64[np.ndarray, "V"],
 ) -> None:
     """Log chances of the values that the settings yield."""
     for y in range(alphabet):
-        value[y] = 0.0
+        chance[y] = 0.0
     total = 0.0
     for s in range(1 << count):
-        index = base
-        for a in range(count):
-            index += step[a] * ((s >> a) & 1)
-        value[codes[index]] += chance[s]
-        total += chance[s]
+        chance[codes[start + index[s]]] += weight[s]
+        total += weight[s]
     for y in range(alphabet):
-        p = value[y] / total
-        if p == last[0]:
-            out[y] = last[1]
-        elif p > 0.0:
-            out[y] = np.log(p)
-            last[0], last[1] = p, out[y]
-
-
-@kernel
-def _settings_together(
-    count: int,
-    pieces: Pieces,
-    chance: Float64[np.ndarray, "N 2"],
-    counts: Int32[np.ndarray, "c"],
-    view: View,
-    number: Int64[np.ndarray, "N"],
-    forest: Forest,
-    conditionals: Float64[np.ndarray, "n"],
-    joints: Float64[np.ndarray, "n"],
-    buffers: tuple[Float64[np.ndarray, "s"], Float64[np.ndarray, "s"]],
-    query: Query,
-    max_entries: int,
-) -> tuple[float, tuple[Float64[np.ndarray, "s"], Float64[np.ndarray, "s"]]]:
-    """The chances of the settings, piece by piece; returns (entries of a joint beyond the limit or 0, the buffers)."""
-    for s in range(1 << count):
-        view.chance[s] = 1.0
-    roots, part, members, group = view.roots, view.part, view.members, view.group
-    for a in range(count):
-        c, size, fresh = pieces.piece[roots[a]], 0, True
-        for b in range(count):
-            if pieces.piece[roots[b]] == c:
-                fresh = fresh and b >= a
-                members[size], group[size] = b, roots[b]
-                size += 1
-        if not fresh:
-            continue
-        if size == 1:
-            part[0], part[1] = chance[roots[a], 0], chance[roots[a], 1]
-        elif pieces.words[c]:
-            joint_of_counts(pieces, group, size, counts, part)
-        else:
-            for b in range(size):
-                group[b] = number[group[b]]
-            too_large, buffers = joint(forest, group, size, conditionals, joints, buffers, query, max_entries)
-            if too_large:
-                return too_large, buffers
-            _in_order(query.axes, group, size, buffers[0], part)
-        for s in range(1 << count):
-            inside = 0
-            for b in range(size):
-                inside |= ((s >> members[b]) & 1) << b
-            view.chance[s] *= part[inside]
-    return 0.0, buffers
+        if chance[y] > 0.0:
+            out[y] = _logarithm(chance[y] / total, seen, log)
 
 
 @lean_kernel
-def _in_order(
-    axes: Int64[np.ndarray, "R"],
-    group: Int64[np.ndarray, "6"],
-    size: int,
-    table: Float64[np.ndarray, "s"],
-    out: Float64[np.ndarray, "64"],
-) -> None:
-    """A C-ordered table over ``axes`` with member b as bit b of the index."""
-    for s in range(1 << size):
-        at = 0
-        for k in range(size):
-            b = 0
-            while group[b] != axes[k]:
-                b += 1
-            at = 2 * at + ((s >> b) & 1)
-        out[s] = table[at]
+def _logarithm(chance: float, seen: Float64[np.ndarray, "256"], log: Float64[np.ndarray, "256"]) -> float:
+    """The log of a chance, looked up where it has come before."""
+    at = int(chance * 65536.0) & (_LOGS - 1)
+    if seen[at] != chance:
+        seen[at], log[at] = chance, np.log(chance)
+    return log[at]

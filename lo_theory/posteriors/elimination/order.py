@@ -77,13 +77,38 @@ def plan(
         if width > max_width:
             return int(widest), float(entries)
         _eliminate(graph, v)
-    for step in range(roots - 1, -1, -1):
-        v = forest.sequence[step]
-        _sort_by_rank(forest.cluster[v], forest.width[v], forest.rank)
-        has_parent = forest.width[v] > 0
-        forest.parent[v] = forest.cluster[v, forest.width[v] - 1] if has_parent else -1
-        forest.tree[v] = forest.tree[forest.parent[v]] if has_parent else v
+    _link(forest, roots)
     return int(widest), float(entries)
+
+
+@lean_kernel
+def _link(forest: Forest, roots: int) -> None:
+    """Parents and trees; then the same elimination in an order in which the descendants of a root stand together."""
+    sequence, rank, below, last = forest.sequence, forest.rank, forest.table_start, forest.tree
+    for step in range(roots):
+        below[sequence[step]] = 1
+    for step in range(roots):
+        v = sequence[step]
+        _sort_by_rank(forest.cluster[v], forest.width[v], rank)
+        forest.parent[v] = forest.cluster[v, forest.width[v] - 1] if forest.width[v] > 0 else -1
+        if forest.parent[v] >= 0:
+            below[forest.parent[v]] += below[v]
+    free = roots  # places from here on are taken
+    for step in range(roots - 1, -1, -1):
+        v = sequence[step]
+        u = forest.parent[v]
+        if u < 0:
+            free -= below[v]
+            rank[v] = free + below[v] - 1
+        else:
+            rank[v] = last[u]
+            last[u] -= below[v]
+        last[v] = rank[v] - 1  # place of the next child
+    for v in range(roots):
+        sequence[rank[v]] = v
+    for step in range(roots - 1, -1, -1):
+        v = sequence[step]
+        forest.tree[v] = forest.tree[forest.parent[v]] if forest.parent[v] >= 0 else v
 
 
 @lean_kernel

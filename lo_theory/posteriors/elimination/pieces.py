@@ -3,7 +3,8 @@
 Every completion weighs the same, so a marginal is a ratio of two numbers of completions. A small component is the set
 of its allowed settings, one bit for each, from which observations strike settings out. One sweep per root turns the set
 into the number of allowed settings above each setting, those that have its ones and maybe more: every joint of a few
-roots is read off that table. Counts are whole numbers, at most 2**18. Larger components are eliminated.
+roots is read off that table. Counts are whole numbers. Larger components are counted along a tree, see
+:mod:`.tree_counts`, or eliminated.
 """
 
 from __future__ import annotations
@@ -20,7 +21,11 @@ from lo_theory.posteriors.elimination.ties import Ties
 from lo_theory.posteriors.factors import Factors
 
 FEW = 18
-"""Roots of the largest component that may be counted."""
+"""Roots of the largest piece of which a table is made."""
+_TABLE = 10  # the same where a tree serves as well
+_TREE = 62  # of the largest piece that is counted along a tree: a set of them is a word
+ALONE, TABLE, TREE, SUMS = 0, 1, 2, 3
+"""How a piece is answered: one root; a table of counts; counts along a tree; elimination."""
 _SWEEP, _ROOT, _QUESTION = 1 / 16, 1500.0, 2000.0
 """Nanoseconds, about: of one addition when counting; of one root and of one joint when eliminating."""
 _BYTE = np.uint64(255)
@@ -35,8 +40,11 @@ class Pieces(NamedTuple):
     piece: Int64[np.ndarray, "N"]  # of a root, -1 where it is not free
     bit: Int64[np.ndarray, "N"]  # number of a root in its piece
     size: Int64[np.ndarray, "C"]
-    words: Int64[np.ndarray, "C"]  # of the set of settings; 0 where the piece is eliminated
+    way: Int64[np.ndarray, "C"]
+    words: Int64[np.ndarray, "C"]  # of the set of settings of a table
     start: Int64[np.ndarray, "C"]  # of the set in the pool of sets; 64 times as far the counts in theirs
+    total: Float64[np.ndarray, "C"]  # settings; 1 where a piece is eliminated
+    share: Float64[np.ndarray, "N 2"]  # of a root: the settings with each value, or their chances
     observation: Int64[np.ndarray, "P"]
     struck: UInt64[np.ndarray, "P"]  # settings of the scope that agree with what is known and not with the token
     axes: Int64[np.ndarray, "6"]  # scratch: where an observation reads its free roots first
@@ -46,44 +54,55 @@ class Pieces(NamedTuple):
 @kernel
 def new_pieces(n: int, n_observations: int) -> Pieces:
     """Room for one sequence."""
-    i, struck = np.empty(n, np.int64), np.empty(n_observations, np.uint64)
-    axes, observation = np.empty(6, np.int64), np.empty(n_observations, np.int64)
-    return Pieces(i, i.copy(), i.copy(), i.copy(), i.copy(), observation, struck, axes, axes.copy())
+    i, struck, total = np.empty(n, np.int64), np.empty(n_observations, np.uint64), np.empty(n)
+    observation = np.empty(n_observations, np.int64)
+    return Pieces(
+        i, i.copy(), i.copy(), i.copy(), i.copy(), i.copy(), total, np.empty((n, 2)), observation, struck,
+        np.empty(6, np.int64), np.empty(6, np.int64),
+    )  # fmt: skip
 
 
 @lean_kernel
 def split(
-    factors: Factors, tokens: Int64[np.ndarray, "L"], mask_id: int, ties: Ties, pieces: Pieces
+    factors: Factors, tokens: Int64[np.ndarray, "L"], mask_id: int, ties: Ties, pieces: Pieces, trees: bool
 ) -> tuple[int, int, int]:
-    """Components of the free roots; returns (their number, observations that say something, words of all sets)."""
-    root, only, value, piece = ties.root, ties.only, ties.value, pieces.piece
+    """Components of the free roots; returns (their number, observations that say something, words of all sets).
+
+    ``trees``: large pieces may be counted along a tree.
+    """
+    root, only, value, piece, axes = ties.root, ties.only, ties.value, pieces.piece, pieces.axes
     scope_start, scope, position, spent = factors.scope_start, factors.scope, factors.observation_position, ties.spent
-    axes = pieces.axes
-    pairs = 0.0  # of latents that hidden observations read
+    observation, allowed, free, candidates = pieces.observation, factors.allowed, 0, 0
     for r in range(len(root)):
-        piece[r] = r if root[r] == r and only[r] < 0 else -1
-    telling = 0
+        is_free = root[r] == r and only[r] < 0
+        piece[r] = r if is_free else -1
+        free += is_free
+    if free == 0:
+        return 0, 0, 0
     for j in range(len(position)):
-        token = tokens[position[j]]
-        if token == mask_id:
-            arity = scope_start[j + 1] - scope_start[j]
-            pairs += 0.5 * arity * (arity - 1)
-            continue
-        if spent[j]:
-            continue
-        stop = scope_start[j + 1]
-        count, fits = agreeing(scope_start[j], stop, scope, root, value, only, axes)
-        struck = fits & ~factors.allowed[j, token]
+        observation[candidates] = j
+        candidates += tokens[position[j]] != mask_id and not spent[j]
+    telling = 0
+    for at in range(candidates):
+        j = observation[at]
+        count, fits = agreeing(scope_start[j], scope_start[j + 1], scope, root, value, only, axes)
+        struck = fits & ~allowed[j, tokens[position[j]]]
         if struck == NONE:
             continue
-        pieces.observation[telling], pieces.struck[telling] = j, struck
+        observation[telling], pieces.struck[telling] = j, struck
         telling += 1
         first = _leader(piece, root[scope[axes[0]]])
         for a in range(1, count):
             other = _leader(piece, root[scope[axes[a]]])
             low, high = min(first, other), max(first, other)
             piece[high] = first = low
-    found, words = _number(pieces, pairs / len(root) ** 2)
+    pairs = 0.0  # of latents that hidden observations read
+    if not trees:
+        for j in range(len(position)):
+            if tokens[position[j]] == mask_id:
+                arity = scope_start[j + 1] - scope_start[j]
+                pairs += 0.5 * arity * (arity - 1)
+    found, words = _number(pieces, pairs / len(root) ** 2, trees)
     return found, telling, words
 
 
@@ -96,25 +115,28 @@ def _leader(piece: Int64[np.ndarray, "N"], r: int) -> int:
 
 
 @lean_kernel
-def _number(pieces: Pieces, pairs: float) -> tuple[int, int]:
+def _number(pieces: Pieces, pairs: float, trees: bool) -> tuple[int, int]:
     """Number the pieces and the roots in them; returns the number of pieces and the words of all sets.
 
-    A piece is counted where that takes less time than to eliminate it; ``pairs`` times the square of its size is about
-    how many hidden observations ask for two of its roots.
+    Where no tree serves a table is made where that takes less time than to eliminate; ``pairs`` times the square of the
+    size is about how many hidden observations ask for two roots of a piece.
     """
-    piece, found, words = pieces.piece, 0, 0
+    piece, size, bit, way, found, words = pieces.piece, pieces.size, pieces.bit, pieces.way, 0, 0
     for r in range(len(piece)):
         if piece[r] == r:
-            piece[r], pieces.size[found], pieces.bit[r] = found, 1, 0
+            piece[r], size[found], bit[r] = found, 1, 0
             found += 1
         elif piece[r] >= 0:
             c = piece[piece[r]]  # what it points to is lower and has been numbered
-            piece[r], pieces.bit[r] = c, pieces.size[c]
-            pieces.size[c] += 1
+            piece[r], bit[r] = c, size[c]
+            size[c] += 1
     for c in range(found):
-        size = pieces.size[c]
-        few = size <= FEW and _SWEEP * size * (1 << size) <= _ROOT * size + _QUESTION * pairs * size * size
-        pieces.words[c], pieces.start[c] = (1 << max(0, size - 6)) if few else 0, words
+        n = size[c]
+        few = n <= (_TABLE if trees else FEW)
+        if few and not trees:
+            few = _SWEEP * n * (1 << n) <= _ROOT * n + _QUESTION * pairs * n * n
+        way[c] = ALONE if n == 1 else TABLE if few else TREE if trees and n <= _TREE else SUMS
+        pieces.words[c], pieces.start[c] = (1 << max(0, n - 6)) if way[c] == TABLE else 0, words
         words += pieces.words[c]
     return found, words
 
@@ -157,35 +179,22 @@ def strike(
 
 
 @lean_kernel
-def count_settings(
-    pieces: Pieces,
-    found: int,
-    sets: UInt64[np.ndarray, "w"],
-    counts: Int32[np.ndarray, "c"],
-    chance: Float64[np.ndarray, "N 2"],
-) -> float:
-    """Fill ``counts``, and ``chance`` with the marginals of the roots of all small pieces.
-
-    Returns the sum of the logs of their numbers of settings; ``-inf`` if one is zero.
-    """
-    constant = 0.0
+def count_settings(pieces: Pieces, found: int, sets: UInt64[np.ndarray, "w"], counts: Int32[np.ndarray, "c"]) -> None:
+    """Fill ``counts``, the totals and the shares of the roots of all pieces of one root or with a table."""
+    way, size, total, share, bit = pieces.way, pieces.size, pieces.total, pieces.share, pieces.bit
     for c in range(found):
-        words, start = pieces.words[c], pieces.start[c]
-        if words == 0:
+        if way[c] == ALONE:
+            total[c] = 2.0
+        elif way[c] == TABLE:
+            words, start = pieces.words[c], pieces.start[c]
+            _sweep(sets[start : start + words], counts[64 * start : 64 * (start + words)], size[c])
+            total[c] = counts[64 * start]
+    for r in range(len(bit)):
+        c = pieces.piece[r]
+        if c < 0 or way[c] > TABLE:
             continue
-        if pieces.size[c] == 1:
-            counts[64 * start], counts[64 * start + 1] = 2, 1
-        else:
-            _sweep(sets[start : start + words], counts[64 * start : 64 * (start + words)], pieces.size[c])
-        constant += np.log(float(counts[64 * start]))
-    if constant > -np.inf:
-        for r in range(len(pieces.piece)):
-            c = pieces.piece[r]
-            if c >= 0 and pieces.words[c]:
-                start = 64 * pieces.start[c]
-                total, ones = float(counts[start]), float(counts[start + (1 << pieces.bit[r])])
-                chance[r, 0], chance[r, 1] = (total - ones) / total, ones / total
-    return constant
+        ones = 1.0 if way[c] == ALONE else float(counts[64 * pieces.start[c] + (1 << bit[r])])
+        share[r, 0], share[r, 1] = total[c] - ones, ones
 
 
 @lean_kernel
@@ -211,28 +220,20 @@ def _sweep(sets: UInt64[np.ndarray, "w"], counts: Int32[np.ndarray, "c"], size: 
 
 
 @lean_kernel
-def joint_of_counts(
-    pieces: Pieces,
+def above_each(
+    start: int,
+    bit: Int64[np.ndarray, "N"],
     roots: Int64[np.ndarray, "g"],
     count: int,
     counts: Int32[np.ndarray, "c"],
     out: Float64[np.ndarray, "s"],
 ) -> None:
-    """Chances of the settings of ``count`` roots of one small piece; root a is bit a of the index in ``out``."""
-    start = 64 * pieces.start[pieces.piece[roots[0]]]
-    total = float(counts[start])
-    out[0] = total
-    for s in range(1, 1 << count):
-        setting = 0
-        for a in range(count):
-            setting |= ((s >> a) & 1) << pieces.bit[roots[a]]
-        out[s] = counts[start + setting]
-    for a in range(count):
-        for s in range(1 << count):
-            if (s >> a) & 1 == 0:
-                out[s] -= out[s | (1 << a)]
+    """Settings of a piece with a table in which the given roots are one, for every choice among ``count`` roots."""
     for s in range(1 << count):
-        out[s] /= total
+        setting = start
+        for a in range(count):
+            setting += ((s >> a) & 1) << bit[roots[a]]
+        out[s] = counts[setting]
 
 
 @lean_kernel
@@ -247,7 +248,7 @@ def large_pieces(
     for r in range(len(pieces.piece)):
         c = pieces.piece[r]
         remainder.number[r] = -1
-        if c >= 0 and pieces.words[c] == 0:
+        if c >= 0 and pieces.way[c] == SUMS:
             remainder.number[r], remainder.latent[roots], remainder.size[roots] = roots, r, 2
             remainder.log_weight[roots, :] = 0.0
             roots += 1
@@ -256,7 +257,7 @@ def large_pieces(
         j = pieces.observation[f]
         start, stop = factors.scope_start[j], factors.scope_start[j + 1]
         count, _ = agreeing(start, stop, scope, root, value, ties.only, axes)
-        if pieces.words[pieces.piece[root[scope[axes[0]]]]]:
+        if pieces.way[pieces.piece[root[scope[axes[0]]]]] != SUMS:
             continue
         for a in range(count):
             remainder.factor_axes[count_factors, a] = remainder.number[root[scope[axes[a]]]]

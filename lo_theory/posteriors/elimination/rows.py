@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import numpy as np
-from jaxtyping import Float64, Int32, Int64, UInt64
+from jaxtyping import Float64, Int64
 
 from lo_theory.compiled import kernel, lean_kernel
 from lo_theory.posteriors.elimination.bits import settle_bits
 from lo_theory.posteriors.elimination.bucket_tree import eliminate, new_buckets
-from lo_theory.posteriors.elimination.counted_answers import new_view, write_counted
+from lo_theory.posteriors.elimination.counted_rows import DONE, IMPOSSIBLE, TOO_LARGE, TOO_WIDE, solve_counted
 from lo_theory.posteriors.elimination.joint_queries import Query, apart, calibrate, draw, joint, new_query, pick
 from lo_theory.posteriors.elimination.order import Forest, new_forest, new_graph, plan
-from lo_theory.posteriors.elimination.pieces import FEW, Pieces, count_settings, large_pieces, new_pieces, split, strike
+from lo_theory.posteriors.elimination.pieces import FEW, Pieces, new_pieces
 from lo_theory.posteriors.elimination.reduction import settle
-from lo_theory.posteriors.elimination.remainder import Remainder, collect, new_remainder
+from lo_theory.posteriors.elimination.remainder import collect, new_remainder
 from lo_theory.posteriors.elimination.tables import grown
 from lo_theory.posteriors.elimination.ties import Scope, Ties, advance, first, look, new_scope, new_ties, settled_index
 from lo_theory.posteriors.factors import COUNTED, Factors
 
-DONE, IMPOSSIBLE, TOO_WIDE, TOO_LARGE = 0, 1, 2, 3
 _ROOMY = 2**24
 """Entries that must be allowed where pieces are counted; a smaller limit is meant for elimination."""
 
@@ -41,21 +40,18 @@ def solve(
     """
     n, m, n_observations = len(factors.latent_position), len(factors.log_prior), len(factors.alphabet)
     arity = widest_scope(factors)
+    if factors.kind == COUNTED and len(samples) == 0 and max_width >= FEW - 1 and max_entries >= _ROOMY:
+        return solve_counted(factors, tokens, mask_id, max_width, max_entries, arity, log_evidence, marginals)
     ties, scope, choice = new_ties(n, m, n_observations), new_scope(arity, m), np.empty(n, np.int64)
-    remainder, pieces = new_remainder(n, m, n_observations, arity), new_pieces(n, n_observations)
-    buckets, query, graph, forest = new_buckets(n, n_observations), new_query(n), new_graph(0), new_forest(0)
+    remainder, buckets, query = new_remainder(n, m, n_observations, arity), new_buckets(n, n_observations), new_query(n)
+    graph, forest, root_marginals, pieces = new_graph(0), new_forest(0), np.empty((n, m)), new_pieces(n, n_observations)
     factor_pool, conditionals, messages, joints = np.empty(64), np.empty(64), np.empty(64), np.empty(64)
-    buffers, sets, counts = (np.empty(64), np.empty(64)), np.empty(64, np.uint64), np.empty(4096, np.int32)
-    chance, root_marginals, view = np.empty((n, m)), np.empty((n, m)), new_view(marginals.shape[2], n_observations)
-    counted = factors.kind == COUNTED and len(samples) == 0 and max_width >= FEW - 1 and max_entries >= _ROOMY
-    width, entries = 0, 0.0
+    buffers, width, entries = (np.empty(64), np.empty(64)), 0, 0.0
     for row in range(len(tokens)):
         line = tokens[row]
         if not reduce(factors, line, mask_id, ties, scope, pieces):
             return IMPOSSIBLE, row, 0, 0.0
-        roots, count, constant, factor_pool, sets, counts = _remaining(
-            factors, line, mask_id, counted, ties, scope, pieces, remainder, chance, factor_pool, sets, counts
-        )
+        roots, count, constant, factor_pool = collect(factors, line, mask_id, ties, scope, remainder, factor_pool)
         if roots:
             if roots > len(forest.size):
                 graph, forest = new_graph(min(n, 2 * roots)), new_forest(min(n, 2 * roots))
@@ -75,16 +71,10 @@ def solve(
             continue
         joints = grown(joints, int(entries))
         buffers = calibrate(forest, roots, conditionals, joints, root_marginals, buffers, query)
-        if counted:
-            too_large, buffers = write_counted(
-                factors, line, mask_id, ties, pieces, chance, counts, view, remainder, roots, root_marginals, forest,
-                conditionals, joints, buffers, query, max_entries, marginals[row],
-            )  # fmt: skip
-        else:
-            too_large, buffers = _write_observations(
-                factors, line, mask_id, ties, scope, remainder.number, forest,
-                conditionals, joints, root_marginals, buffers, query, max_entries, marginals[row],
-            )  # fmt: skip
+        too_large, buffers = _write_observations(
+            factors, line, mask_id, ties, scope, remainder.number, forest,
+            conditionals, joints, root_marginals, buffers, query, max_entries, marginals[row],
+        )  # fmt: skip
         if too_large:
             return TOO_LARGE, row, width, too_large
     return DONE, 0, 0, 0.0
@@ -99,45 +89,13 @@ def widest_scope(factors: Factors) -> int:
     return arity
 
 
-@kernel
-def _remaining(
-    factors: Factors,
-    tokens: Int64[np.ndarray, "L"],
-    mask_id: int,
-    counted: bool,
-    ties: Ties,
-    scope: Scope,
-    pieces: Pieces,
-    remainder: Remainder,
-    chance: Float64[np.ndarray, "N m"],
-    pool: Float64[np.ndarray, "n"],
-    sets: UInt64[np.ndarray, "w"],
-    counts: Int32[np.ndarray, "c"],
-) -> tuple[int, int, float, Float64[np.ndarray, "n"], UInt64[np.ndarray, "w"], Int32[np.ndarray, "c"]]:
-    """What is to be eliminated, into ``remainder``, after the small pieces have been counted where that is right.
-
-    Returns (roots, factors, log of the constant, pool of factor tables, pools of sets and of counts).
-    """
-    if not counted:
-        roots, factors_left, constant, pool = collect(factors, tokens, mask_id, ties, scope, remainder, pool)
-        return roots, factors_left, constant, pool, sets, counts
-    found, telling, needed = split(factors, tokens, mask_id, ties, pieces)
-    if needed > len(sets):
-        sets, counts = np.empty(2 * needed, np.uint64), np.empty(128 * needed, np.int32)
-    pool = grown(pool, telling << 6)
-    roots, factors_left = large_pieces(factors, ties, pieces, telling, remainder, pool)
-    strike(factors, ties, pieces, telling, found, sets)
-    constant = len(ties.root) * factors.log_prior[0] + count_settings(pieces, found, sets, counts, chance)
-    return roots, factors_left, constant, pool, sets, counts
-
-
 @lean_kernel
 def reduce(
     factors: Factors, tokens: Int64[np.ndarray, "L"], mask_id: int, ties: Ties, scope: Scope, pieces: Pieces
 ) -> bool:
     """Settle what the visible tokens settle, by words where they serve; False when they contradict each other."""
     if factors.kind:
-        return settle_bits(factors, tokens, mask_id, ties, pieces.axes)
+        return settle_bits(factors, tokens, mask_id, ties, pieces.axes) >= 0
     return settle(factors, tokens, mask_id, ties, scope)
 
 

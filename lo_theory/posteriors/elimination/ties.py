@@ -27,6 +27,7 @@ class Ties(NamedTuple):
     queue: Int64[np.ndarray, "P"]
     queued: Bool[np.ndarray, "P"]
     spent: Bool[np.ndarray, "P"]  # visible factors that are 1 whatever the free roots are
+    hidden: Int64[np.ndarray, "P1"]  # hidden observations, listed by the reduction of bits
 
 
 class Scope(NamedTuple):
@@ -56,6 +57,7 @@ def new_ties(n_latents: int, alphabet: int, n_observations: int) -> Ties:
         np.empty(n_observations + 1, np.int64),
         np.empty(n_observations, np.bool_),
         np.empty(n_observations, np.bool_),
+        np.empty(n_observations + 1, np.int64),
     )
 
 

@@ -37,6 +37,7 @@ def said(*words: str) -> tuple[str, str]:
         "train nae-sat --help",
         "evaluate sudoku --help",
         "evaluate zebra --help",
+        "evaluate table4 --help",
         "generate sudoku --help",
         "--version",
     ],

@@ -16,12 +16,14 @@ from typing import get_args
 import numpy as np
 import pytest
 
+from analysis.cli import evaluation
 from analysis.cli import main as cli
 from analysis.cli.sample import Rule
 from analysis.cli.workspace import load_model
 from analysis.lab.rows import read_csv
 from generators import LODistribution, nae_sat, read_dataset
 from lo_theory.learning.checkpoint import load_checkpoint
+from lo_theory.posteriors.enumeration import EnumeratedPosterior
 from lo_theory.samplers.trace_file import read_trace
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -49,6 +51,13 @@ def models(tmp_path_factory):
     assert run("train", "--out", folder / "mdm", "--steps", 20, *NETWORK, *FAMILY) == 0
     assert run("train", "--out", folder / "arm", "--steps", 20, "--learner", "reversed", *NETWORK, *FAMILY) == 0
     return folder
+
+
+class WrongPosterior(EnumeratedPosterior):
+    """By a millionth."""
+
+    def log_marginals(self, tokens):
+        return np.log(np.exp(super().log_marginals(tokens)) + 1e-6)
 
 
 class TestGenerate:
@@ -185,6 +194,23 @@ class TestEvaluate:
         assert "chain, n = 32" in out
         assert "its own order" in out
         assert "kl_nats" not in out
+
+    def test_the_posterior_is_checked_before_anything_rests_on_it(self, models, monkeypatch, capsys):
+        pytest.importorskip("pyagrum", reason="--check library needs pyAgrum: pip install -e '.[bench]'")
+        words = ("--model", models / "mdm", "--check", "library")
+        assert run("evaluate", "--rows", 4, *words) == 0
+        out = capsys.readouterr().out
+        assert re.match(r"against pyAgrum the posterior differs by at most \S+ on \d+ hidden tokens of 12 seq", out)
+        assert "kl_nats" in out
+        assert run("sample", *words, "--exact", "--n", 1) == 0
+        assert "against pyAgrum" in capsys.readouterr().out
+        monkeypatch.setattr(evaluation, "exact_posterior", lambda distribution: WrongPosterior(distribution))
+        assert run("evaluate", "--rows", 4, *words) == 2
+        out, line = capsys.readouterr()
+        assert out == ""
+        assert re.search(r"differs by at most 1\.0e-06 on .* more than 1e-09: sequence \d+, position \d+", line)
+        assert run("sample", *words) == 2
+        assert "it goes with --exact" in capsys.readouterr().err
 
     def test_without_an_exact_posterior_the_rest_is_measured(self, tmp_path, capsys):
         wide = ("whole-hash", "--n-latents", "21", "--n-observations", "3")

@@ -20,6 +20,7 @@ from generators.testing import (
     masks,
     observation_functions,
     orders,
+    parities,
     predicates,
     priors,
     random_slabs,
@@ -76,12 +77,12 @@ def test_what_is_switched_off_is_absent(distribution):
     assert (distribution.prior > 0).all()
 
 
-@pytest.mark.parametrize("kind", ["predicate", "keyed_hash", "logic_rule", "random_slab", "noisy"])
+@pytest.mark.parametrize("kind", ["predicate", "keyed_hash", "logic_rule", "random_slab", "parity", "noisy"])
 def test_every_kind_is_reached(kind):
     assert _find(distributions(), lambda d: any(f.to_json()["kind"] == kind for f in d.functions)).functions
 
 
-@pytest.mark.parametrize("strategy", [predicates, keyed_hashes, logic_rules, random_slabs])
+@pytest.mark.parametrize("strategy", [predicates, keyed_hashes, logic_rules, random_slabs, parities])
 def test_each_kind_alone(strategy):
     function = _find(strategy(4), lambda _: True)
     assert len(function.scopes) == 1

@@ -120,10 +120,13 @@ def test_words_reduce_as_the_general_reduction_does(name, seed, ratio, flips):
         row[i] = distribution.mask_id if row[i] == distribution.mask_id else 1 - min(row[i], 1)
     n, p = distribution.n_latents, len(factors.alphabet)
     ours, theirs = ties.new_ties(n, 2, p), ties.new_ties(n, 2, p)
-    sound = bits.settle_bits(factors, row, distribution.mask_id, ours, np.empty(6, np.int64))
+    hidden = bits.settle_bits(factors, row, distribution.mask_id, ours, np.empty(6, np.int64))
+    sound = hidden >= 0
     assert sound == reduction.settle(factors, row, distribution.mask_id, theirs, ties.new_scope(6, 2))
     if not sound:
         return
+    unseen = np.flatnonzero(row[factors.observation_position] == distribution.mask_id)
+    np.testing.assert_array_equal(ours.hidden[:hidden], unseen)
     np.testing.assert_array_equal(ours.only, theirs.only)
     np.testing.assert_array_equal(ours.root, theirs.root)
     np.testing.assert_array_equal(ours.spent, theirs.spent)

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
-import re
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -14,7 +11,6 @@ from generators.distribution import LODistribution
 from generators.families import local_hash, nae_sat, predicate_csp
 from generators.observations import named_tables as named
 from generators.testing.strategies import distributions
-from lo_theory.posteriors import second_opinion as library_posterior
 from lo_theory.posteriors.elimination.posterior import EliminatedPosterior
 from lo_theory.posteriors.enumeration import EnumeratedPosterior
 from lo_theory.posteriors.second_opinion import LibraryPosterior
@@ -96,12 +92,3 @@ def test_a_wide_junction_tree_is_refused_with_the_way_out():
     tokens = masked(distribution, 1, 0, 0.7)
     with pytest.raises(ValueError, match=r"width \d+, more than max_width = 8.*elimination"):
         LibraryPosterior(distribution, "propagation", max_width=8).log_marginals(tokens)
-
-
-def test_a_missing_library_names_the_way_out(monkeypatch):
-    def missing(name: str) -> None:
-        raise ModuleNotFoundError(f"No module named {name!r}", name=name)
-
-    monkeypatch.setattr(importlib, "import_module", missing)
-    with pytest.raises(ModuleNotFoundError, match=re.escape(library_posterior.INSTALL)):
-        library_posterior.pyagrum()

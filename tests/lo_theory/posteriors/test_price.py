@@ -5,8 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from generators.distribution import LODistribution
 from generators.families import nae_sat, sparse_parity
+from generators.observations import named_tables as named
+from generators.observations.noise import Noisy
+from generators.observations.predicate import Predicate
 from lo_theory.posteriors.elimination.posterior import EliminatedPosterior
+from lo_theory.posteriors.elimination.rates import Rates, measured_rates
 from lo_theory.posteriors.enumeration import ImpossibleEvidence
 
 DISTRIBUTION = nae_sat(12, 30, structure_seed=0)
@@ -45,6 +50,64 @@ def test_too_wide_and_contradictory_rows_have_a_price_and_no_row_a_batch():
     row[0, DISTRIBUTION.observation_positions[0]] ^= 1
     assert EliminatedPosterior(DISTRIBUTION).plan(row).width.tolist() == [-1]
     assert EliminatedPosterior(DISTRIBUTION).plan(row[:0]).width.shape == (0,)
+
+
+def path(values: int, asked: list[list[int]]) -> tuple[LODistribution, np.ndarray]:
+    """A path of five latents by noisy sums of neighbours that are seen, and hidden sums of the latents asked for."""
+    sums = {k: named.parity(arity=k, latent_alphabet=values) for k in (2, 3)}
+    seen = Noisy(Predicate(sums[2], np.array([[i, i + 1] for i in range(4)]), values), 0.1)
+    hidden = tuple(Predicate(sums[len(scope)], np.array([scope]), values) for scope in asked)
+    distribution = LODistribution(np.full(values, 1 / values), 5, (seen, *hidden))
+    tokens = np.full((1, distribution.length), distribution.mask_id)
+    tokens[0, distribution.observation_positions[:4]] = 0
+    return distribution, tokens
+
+
+@pytest.mark.parametrize("values", [2, 3])
+def test_the_products_of_joints_are_counted_along_the_path(values):
+    """Ends go first. A pair in one cluster is read off it; one far apart takes a table for each step between."""
+    n = values
+    expected = {(0, 1): n**2, (0, 2): n**2 + n**3, (0, 1, 2): n**2 + n**3}
+    for scope, products in expected.items():
+        distribution, tokens = path(values, [list(scope)])
+        price = EliminatedPosterior(distribution).plan(tokens)
+        assert price.entries[0] == 4 * n**2 + n
+        assert price.joint_products[0] == products, scope
+    distribution, tokens = path(values, [[0, 1], [0, 2], [0, 2]])
+    assert EliminatedPosterior(distribution).plan(tokens).joint_products[0] == n**2 + 2 * (n**2 + n**3)
+
+
+def test_pairs_of_different_components_take_one_product_for_each_setting():
+    distribution, tokens = path(2, [[0, 4]])
+    tokens[0, distribution.observation_positions[1]] = distribution.mask_id  # cuts the path; itself a pair, apart
+    assert EliminatedPosterior(distribution).plan(tokens).joint_products[0] == 4 + 4
+
+
+@pytest.mark.parametrize(("latents", "arity", "most"), [(12, 4, 12 * 2**12), (24, 3, None)])
+def test_completions_that_weigh_the_same_are_priced_as_counted(latents, arity, most):
+    """The same with a skewed prior is summed: as many tables, more products of joints."""
+    counted = nae_sat(latents, 10 * latents, arity=arity, structure_seed=0)
+    summed = LODistribution(np.array([0.4, 0.6]), latents, counted.functions)
+    tokens = np.full((1, counted.length), counted.mask_id)
+    tokens[0, counted.observation_positions[: latents + 8]] = 1
+    prices = [EliminatedPosterior(distribution).plan(tokens) for distribution in (counted, summed)]
+    assert prices[0].width[0] == prices[1].width[0] > 3
+    assert prices[0].entries[0] == prices[1].entries[0]
+    assert prices[0].joint_products[0] < prices[1].joint_products[0]
+    assert prices[0].joint_products[0] <= (most or latents * prices[0].entries[0])
+
+
+def test_seconds_follow_from_the_operations_and_rates_of_this_machine():
+    rates = Rates(1.0, 10.0, 100.0)
+    entries, products = np.array([0.0, 2.0]), np.array([0.0, 3.0])
+    np.testing.assert_array_equal(rates.evidence(7, entries), [7.0, 27.0])
+    np.testing.assert_array_equal(rates.marginals(7, entries, products), [7.0, 527.0])
+    measured = measured_rates()
+    assert measured is measured_rates()
+    assert all(0 <= rate < 1e-3 for rate in measured)
+    assert measured.position > 0
+    price = EliminatedPosterior(DISTRIBUTION).plan(masked(4, 0))
+    assert (price.seconds >= price.evidence_seconds).all()
 
 
 @pytest.mark.parametrize("threads", [2, 3, 50])
