@@ -7,8 +7,10 @@ from analysis.figures.repeats.plot import crossing_words
 from analysis.figures.repeats.units import MODELS
 from analysis.figures.scaling.losses import curve, kinds, lawful, mean_loss, texts
 from analysis.figures.scaling.plot import spoken_text
+from analysis.figures.scaling.units import ARM, SIZES
+from analysis.lab.rows import MDM
 from analysis.measures.text_learners import spoken_text_learners
-from analysis.measures.text_networks import EXCESS
+from analysis.measures.text_networks import EXCESS, LOSS
 from docs.numbers import single
 
 
@@ -46,4 +48,17 @@ def _nats(value: float, half: float) -> str:
     return f"{value:.3f} [{value - half:.3f}, {value + half:.3f}]"
 
 
-FUNCTIONS = (scaling_table, repeats_table)
+def scaling_goals() -> tuple[float, float]:
+    """What was wanted of Shakespeare: the loss of the ARM, and the bound of the MDM over it."""
+    goals = SIZES["long"].goals
+    assert goals is not None
+    return goals
+
+
+def bound_over_loss(run: str) -> float:
+    """The MDM's bound over the ARM's loss, at equal operations and one size each."""
+    losses = single(run, "scaling").where(metric=LOSS)
+    return losses.one(model=MDM).value / losses.one(model=ARM).value
+
+
+FUNCTIONS = (scaling_table, repeats_table, scaling_goals, bound_over_loss)

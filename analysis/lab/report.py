@@ -30,7 +30,7 @@ _NEVER_NEGATIVE = _PROPORTIONS | {
     "misfit", "nats", "propagations", "remasked", "seconds", "squared", "trials",
 }  # fmt: skip
 _NEVER_ABOVE_ONE = _PROPORTIONS | {"overlap"}
-_SIGNED = {"beyond", "entropy", "excess", "log2", "minus", "over"}
+_SIGNED = {"beyond", "blocks", "entropy", "excess", "log2", "minus", "over"}
 
 
 @dataclass(frozen=True)
@@ -206,7 +206,7 @@ def bounds(metric: str) -> tuple[float, float]:
     Divergences, losses, errors and counts are not negative: a word of ``_NEVER_NEGATIVE`` is in the name. Shares,
     accuracies and other ``_PROPORTIONS`` are not above 1 either, nor are overlaps. Differences, quotients, free
     entropies and logarithms have no bounds, whatever they are of: a word of ``_SIGNED`` says so, and wins. Of any other
-    name nothing is known.
+    name nothing is known. A divergence estimated from blocks of text without bias may fall below 0, too.
     """
     found = set(re.split(r"[^a-z0-9]+", metric.lower()))
     if found & _SIGNED:
