@@ -67,8 +67,9 @@ def asked(forms: Sequence[int], reduced: Reduced) -> Asked:
 
 def token_law(question: Question, about: Asked, joint: Float64[np.ndarray, "s"]) -> Float64[np.ndarray, "V"]:
     """Probabilities of the values of a hidden token, from the joint of the sums that it depends on."""
-    law = joint @ _values(question.table, about.axes, len(about.sums), question.alphabet)
-    return (1.0 - question.noise) * law + question.noise / max(question.alphabet - 1, 1) * (joint.sum() - law)
+    values = _values(question.table, about.axes, len(about.sums), question.alphabet)
+    others = joint @ (1.0 - values)  # a sum of its own: a difference from all could fall below 0 by rounding
+    return (1.0 - question.noise) * (joint @ values) + question.noise / max(question.alphabet - 1, 1) * others
 
 
 @lru_cache(maxsize=2**14)

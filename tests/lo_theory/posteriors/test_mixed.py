@@ -26,6 +26,7 @@ from lo_theory.posteriors.enumeration import EnumeratedPosterior, ImpossibleEvid
 from lo_theory.posteriors.exact import exact_posterior
 from lo_theory.posteriors.mixed.equations import hull, relations
 from lo_theory.posteriors.mixed.posterior import MixedPosterior
+from lo_theory.posteriors.mixed.questions import Asked, Axis, Question, token_law
 from lo_theory.posteriors.parities import ParityPosterior
 from lo_theory.samplers.decoder import in_order
 from lo_theory.samplers.decoding import decode
@@ -276,3 +277,14 @@ def test_floats_are_refused_and_empty_batches_answer():
     row = distribution.sample(1, np.random.default_rng(0)).astype(np.int64)
     np.testing.assert_array_equal(exact.sample(row, np.random.default_rng(0)), row)
     assert np.exp(exact.log_marginals(row)).sum() == distribution.length
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_what_noise_makes_impossible_is_exactly_so(seed):
+    """A token that is always flipped: the rest of a sum that is all of it is no small number of either sign."""
+    joint = np.random.default_rng(seed).dirichlet(np.ones(8))
+    always = np.ones(8, dtype=np.int32).tobytes()
+    about = Asked(sums=(1, 2, 4), axes=tuple(Axis(coins=0, core=core, constant=0) for core in range(3)))
+    law = token_law(Question(position=0, forms=(), table=always, alphabet=2, noise=1.0), about, joint)
+    assert law[1] == 0.0
+    assert law[0] == pytest.approx(1.0)
