@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from analysis.lab.averages import combine_seeds, mean_calls
-from analysis.lab.experiment import Run
+from analysis.lab.experiment import Experiment, Run, ScaleName
 from analysis.lab.report import Check, FigureItem, Report, Section, TableItem, cell
 from analysis.lab.rows import Row, Rows
 from analysis.puzzles.judging import BOARD, CELL, VALIDITY
@@ -18,7 +18,7 @@ from analysis.puzzles.order.plot import draw_reasoning_order
 from analysis.puzzles.order.report import order_item, order_sections
 from analysis.puzzles.paper import PuzzlesOfPaper
 from analysis.puzzles.problems import SudokuProblem, ZebraProblem
-from analysis.puzzles.scales import ONE_AT_A_TIME, PuzzleSize
+from analysis.puzzles.scales import ONE_AT_A_TIME, PuzzleSize, puzzle_units
 from analysis.puzzles.table_plot import draw_puzzle_table
 from generators.zebra.human import STRATEGY_NAMES
 from lo_theory.samplers.menu import MARGIN, OWN_ORDER, PAPERS, TOP, VANILLA
@@ -51,6 +51,12 @@ class PuzzleTable:
     title: str
     paper: tuple[tuple[PuzzlesOfPaper, ...], ...]
     goal: bool
+
+    def experiment(self, sizes: Mapping[ScaleName, PuzzleSize]) -> Experiment[PuzzleSize]:
+        """Its experiment; the page of ``long``, whose networks take an hour each, is written after every unit."""
+        return Experiment(
+            name=self.name, sizes=sizes, units=puzzle_units, figures=self.figures, report=self.report, growing=("long",)
+        )
 
     def figures(self, rows: Rows, size: PuzzleSize) -> dict[str, Figure]:
         """Boards solved, and for each set of Sudokus the order of reveals."""

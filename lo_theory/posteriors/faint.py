@@ -28,11 +28,11 @@ class Spread(NamedTuple):
     """For every masked one: a latent has any value, of the likeliest or the least likely; so has one observation."""
     asked: float
     """For the value of one masked observation."""
+    nowhere: bool
+    """Whatever is visible, no marginal can be so faint."""
 
     def reaches(self, visible: Bool[np.ndarray, "B L"]) -> Bool[np.ndarray, "B"]:
         """Rows that may have a marginal so faint."""
-        if np.maximum(self.seen, self.hidden).sum() + self.asked <= -FAINT:  # whatever is visible
-            return np.zeros(len(visible), dtype=bool)
         return visible @ self.seen + ~visible @ self.hidden + self.asked > -FAINT
 
 
@@ -47,7 +47,8 @@ def spread(distribution: LODistribution) -> Spread:
     soft = np.isfinite(kept) & np.isfinite(replaced)
     seen[distribution.observation_positions[soft]] = np.abs(kept - replaced)[soft]
     least = np.minimum(np.where(np.isfinite(kept), kept, 0.0), np.where(np.isfinite(replaced), replaced, 0.0))
-    return Spread(seen, hidden, float(-least.min(initial=0.0)))
+    asked = float(-least.min(initial=0.0))
+    return Spread(seen, hidden, asked, bool(np.maximum(seen, hidden).sum() + asked <= -FAINT))
 
 
 def restore(
@@ -69,6 +70,8 @@ def restore(
         log_evidence: ``-inf`` where a row is impossible, NaN where it is not known, which leaves the answer as it was.
     Cost: one evidence per faint value, and one per row that has any.
     """
+    if bound.nowhere:
+        return
     for row in np.flatnonzero(bound.reaches(tokens != mask_id)):
         with np.errstate(invalid="ignore"):
             faint = (log_marginals[row] < FAINT) & (tokens[row] == mask_id)[:, None]

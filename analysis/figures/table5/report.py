@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from analysis.figures.table5.units import EXPERIMENT_NAME, SIZES
-from analysis.lab.experiment import Experiment
 from analysis.puzzles.paper import TABLE_2, TABLE_5
-from analysis.puzzles.scales import puzzle_units
 from analysis.puzzles.table_report import PuzzleTable
 
 TABLE = PuzzleTable(
@@ -15,11 +13,4 @@ TABLE = PuzzleTable(
     goal=False,
 )
 
-EXPERIMENT = Experiment(
-    name=EXPERIMENT_NAME,
-    sizes=SIZES,
-    units=puzzle_units,
-    figures=TABLE.figures,
-    report=TABLE.report,
-    growing=("long",),
-)
+EXPERIMENT = TABLE.experiment(SIZES)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -19,6 +17,7 @@ from generators.observations.rules.rule import compile_rules
 from lo_theory.posteriors.elimination.posterior import EliminatedPosterior
 from lo_theory.posteriors.enumeration import EnumeratedPosterior, ImpossibleEvidence
 from lo_theory.posteriors.parities import ParityPosterior
+from tests.lo_theory.posteriors.conflicts import check_minimal_conflict
 
 FALSE_ALARM = 1e-5
 
@@ -84,15 +83,7 @@ def test_impossible_evidence_raises_and_names_a_minimal_conflict(distribution, d
         return
     with pytest.raises(ImpossibleEvidence, match=r"row 0.*probability zero") as caught:
         exact.log_marginals(row)
-    named_tokens = {int(i): int(v) for i, v in re.findall(r"x\[(\d+)\] = (\d+)", str(caught.value))}
-    conflict = np.full_like(row, distribution.mask_id)
-    conflict[0, list(named_tokens)] = list(named_tokens.values())
-    with pytest.raises(ImpossibleEvidence):
-        expected.log_evidence(conflict)
-    for i in named_tokens:
-        fewer = conflict.copy()
-        fewer[0, i] = distribution.mask_id
-        assert np.isfinite(expected.log_evidence(fewer)).all()
+    check_minimal_conflict(caught.value, row, expected)
 
 
 def test_any_order_gives_the_joint_likelihood_where_no_table_would_fit():
