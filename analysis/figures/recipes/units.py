@@ -21,6 +21,7 @@ from analysis.measures.setting import Setting
 
 EXPERIMENT_NAME = "recipes"
 BASE, FEW_FIRST, LATENTS_FIRST = "base", "curriculum over 60%", "latents visible at first"
+DEEPER, DEEPER_BRIEFER = "latents visible at first, 6 layers", "latents visible at first, 6 layers, half the steps"
 CHANGES: dict[str, dict[str, Any]] = {
     BASE: {},
     FEW_FIRST: {"curriculum": 0.6},
@@ -31,10 +32,13 @@ CHANGES: dict[str, dict[str, Any]] = {
     "2 layers, width 80": {"layers": 2, "width": 80, "heads": 10},
     "5 layers, width 48": {"layers": 5, "width": 48, "heads": 6},
     LATENTS_FIRST: {"latents_first": 0.2},
+    DEEPER: {"latents_first": 0.2, "layers": 6},
+    DEEPER_BRIEFER: {"latents_first": 0.2, "layers": 6, "steps": 1000},
     "one layer, run 3 times": {"layers": 1, "loops": 3},
     "inner layers asked": {"deep_supervision": 0.2},
     "one layer, run 3 times, asked each time": {"layers": 1, "loops": 3, "deep_supervision": 0.2},
 }
+_AT_EQUAL_STEPS = tuple(name for name in CHANGES if name not in (DEEPER, DEEPER_BRIEFER))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +53,7 @@ class RecipesSize:
 
     base: Setting
     seeds: int
-    recipes: tuple[str, ...] = tuple(CHANGES)
+    recipes: tuple[str, ...]
 
 
 def _base(n_latents: int, n_observations: int, steps: int) -> Setting:
@@ -58,13 +62,13 @@ def _base(n_latents: int, n_observations: int, steps: int) -> Setting:
 
 SIZES: dict[ScaleName, RecipesSize] = {
     "smoke": RecipesSize(base=_base(4, 12, 300), seeds=1, recipes=(BASE, FEW_FIRST, "rotary positions")),
-    "small": RecipesSize(base=_base(6, 18, 2000), seeds=2),
+    "small": RecipesSize(base=_base(6, 18, 2000), seeds=2, recipes=_AT_EQUAL_STEPS),
     "long": RecipesSize(
         base=replace(_base(20, 80, 2000), heads=4, optimizer="muon", min_ratio=0.02),
         seeds=1,
-        recipes=(BASE, FEW_FIRST, LATENTS_FIRST),
+        recipes=(BASE, FEW_FIRST, LATENTS_FIRST, DEEPER, DEEPER_BRIEFER),
     ),
-    "paper": RecipesSize(base=_base(8, 24, 10_000), seeds=5),
+    "paper": RecipesSize(base=_base(8, 24, 10_000), seeds=5, recipes=_AT_EQUAL_STEPS),
 }
 
 
