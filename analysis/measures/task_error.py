@@ -39,6 +39,7 @@ def task_error(
     masked_counts: Sequence[int],
     samples: int,
     rng: np.random.Generator,
+    latents_hidden: bool = False,
     batch_size: int = 256,
 ) -> list[Row]:
     """E KL(p(x_i | visible) || q(x_i | visible)) for each position i and number n of masked tokens, in nats.
@@ -48,8 +49,11 @@ def task_error(
 
     Args:
         about: names the rows.
-        masked_counts: values of n, each in 1..L.
+        masked_counts: values of n, each in 1..L, or in N..L with the latents hidden.
         samples: sequences per n; a position is masked in about ``samples * n / L`` of them.
+        latents_hidden: all N latents are masked, and n - N observations, a uniform subset; rows say so in
+            ``latents_masked``. Where flipping all latents changes no observation, as in NAE-SAT, margin and top
+            probability meet such masks: no latent is more probable one way until another one is visible.
         batch_size: sequences per call of the denoiser and of the posterior.
     Returns:
         rows with metric ``kl_nats``. ``inf`` where the model excludes a value that the posterior allows. For the
@@ -62,20 +66,21 @@ def task_error(
     """
     _check(denoiser, distribution, samples)
     roles = roles_of(distribution)
+    least, where = (distribution.n_latents, {"latents_masked": distribution.n_latents}) if latents_hidden else (1, {})
     rows: list[Row] = []
     for n in masked_counts:
-        if not 1 <= n <= distribution.length:
-            raise ValueError(f"masked_counts lie in 1..L = 1..{distribution.length}; got {n}.")
+        if not least <= n <= distribution.length:
+            raise ValueError(f"masked_counts lie in {least}..L = {least}..{distribution.length}; got {n}.")
         x = distribution.sample(samples, rng)
-        masks = balanced_masks(samples, distribution.length, n, rng)
+        masks = _masks(distribution, samples, n, rng, latents_hidden)
         error = np.full(masks.shape, np.nan)
         for part, log_p, log_q in _answers(denoiser, posterior, distribution, x, masks, batch_size):
             error[part] = kl_divergence(log_p, log_q)
-        rows += _summaries(error, masks, roles, about, metric=KL, n_masked=n)
+        rows += _summaries(error, masks, roles, about, metric=KL, n_masked=n, **where)
         forwards = forward_subproblems(distribution, masks)
         seen_at: dict[Role, np.ndarray] = {"observation": roles["observation"]}
-        rows += _role_rows(error, forwards, seen_at, about, metric=KL_FORWARDS, n_masked=n)
-        rows += _role_rows(error, masks & ~forwards, seen_at, about, metric=KL_BACKWARDS, n_masked=n)
+        rows += _role_rows(error, forwards, seen_at, about, metric=KL_FORWARDS, n_masked=n, **where)
+        rows += _role_rows(error, masks & ~forwards, seen_at, about, metric=KL_BACKWARDS, n_masked=n, **where)
     return rows
 
 
@@ -207,6 +212,17 @@ def balanced_masks(samples: int, length: int, n_masked: int, rng: np.random.Gene
         rows = np.arange(start, min(start + turn, samples))[:, None]
         windows = ((rows - start) * n_masked + np.arange(n_masked)) % length
         masks[rows, rng.permutation(length)[windows]] = True
+    return masks
+
+
+def _masks(
+    distribution: LODistribution, samples: int, n_masked: int, rng: np.random.Generator, latents_hidden: bool
+) -> Bool[np.ndarray, "S L"]:
+    if not latents_hidden:
+        return balanced_masks(samples, distribution.length, n_masked, rng)
+    masks = np.ones((samples, distribution.length), dtype=bool)
+    others = n_masked - distribution.n_latents
+    masks[:, distribution.observation_positions] = balanced_masks(samples, distribution.n_observations, others, rng)
     return masks
 
 

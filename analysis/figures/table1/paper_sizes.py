@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from analysis.figures.table1.long_unit import FLOPS, SAME, SECONDS, WEIGHTS
+from analysis.figures.table1.plot_distance import seen
 from analysis.figures.table1.plot_sizes import networks_at_paper_sizes, one_token_per_call
 from analysis.figures.table1.units import Table1Size
 from analysis.lab.report import Check, FigureItem, SavedFigure, Section, TableItem, cell, show
@@ -10,6 +11,7 @@ from analysis.lab.rows import CONTROL, MDM, Rows
 from analysis.measures.forward_loss import FORWARD
 from analysis.measures.paper import TABLE_1
 from analysis.measures.rule_sweep import size_name
+from analysis.measures.task_error import KL
 from lo_theory.samplers.menu import MARGIN, TOP, VANILLA
 
 
@@ -60,6 +62,40 @@ def sizes_section(means: Rows, figure: SavedFigure, size: Table1Size) -> Section
             )
         ],
         tables=[_agreements(means), _networks(means, size)],
+    )
+
+
+def distance_section(means: Rows, figure: SavedFigure) -> Section:
+    """Where a network is far from the posterior: under masks as in training, and with observations alone visible."""
+    return Section(
+        title="Where a network is wrong",
+        paragraphs=[
+            "NAE-SAT is the same with all latents flipped: until one of them is visible, no observation makes another "
+            "one more probable either way. A posterior that margin decodes reveals observations until none is left, so "
+            "a network that margin decodes is asked what hardly any mask of its training asks.",
+        ],
+        figures=[
+            FigureItem(
+                path=figure.svg,
+                caption="KL(posterior || network) of a hidden token against the number of tokens that are seen, at the "
+                "first size that is finished: a uniform subset of all tokens, or of the observations. 95% intervals "
+                "over sequences.",
+                alt="Two panels of distances against tokens seen, for masks as in training and observations alone.",
+            )
+        ],
+        tables=[_distances(means, name) for name in means.where(metric=KL).values("distribution")],
+    )
+
+
+def _distances(means: Rows, name: str) -> TableItem:
+    own = means.where(metric=KL, model=MDM, distribution=name)
+    columns = [
+        dict(seen(own, role, latents_hidden=hidden)) for hidden in (False, True) for role in ("observation", "latent")
+    ]
+    return TableItem(
+        caption=f"{name}: KL(posterior || network) in nats per hidden token.",
+        header=["tokens seen", "observations", "latents", "observations, these alone seen", "latents, these unseen"],
+        rows=[[str(n), *(cell(column.get(n), 4) for column in columns)] for n in sorted({*columns[0], *columns[2]})],
     )
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from matplotlib.figure import Figure
 
-from analysis.figures.table1.paper_sizes import size_checks, sizes_section
+from analysis.figures.table1.paper_sizes import distance_section, size_checks, sizes_section
 from analysis.figures.table1.plot import draw_table1
+from analysis.figures.table1.plot_distance import NAME as DISTANCE_FIGURE
+from analysis.figures.table1.plot_distance import draw_distance
 from analysis.figures.table1.plot_sizes import NAME as SIZES_FIGURE
 from analysis.figures.table1.plot_sizes import draw_sizes, networks_at_paper_sizes
 from analysis.figures.table1.units import SIZES, Table1Size, units
@@ -16,6 +18,7 @@ from analysis.lab.rows import CONTROL, Row, Rows, same
 from analysis.measures.order_accuracy import AGREEMENT, WHOLE
 from analysis.measures.paper import TABLE_1
 from analysis.measures.rule_sweep import DISTINCT, EXPERIMENT_NAME, size_name
+from analysis.measures.task_error import KL
 from lo_theory.samplers.menu import IN_STEPS, MARGIN, VANILLA
 
 _GOAL = 0.99
@@ -26,6 +29,8 @@ def figures(rows: Rows, size: Table1Size) -> dict[str, Figure]:
     drawn = dict[str, Figure]()
     if size.in_pieces or networks_at_paper_sizes(rows):
         drawn[SIZES_FIGURE] = draw_sizes(rows)
+    if rows.where(metric=KL):
+        drawn[DISTANCE_FIGURE] = draw_distance(rows)
     if not size.in_pieces:
         drawn[EXPERIMENT_NAME] = draw_table1(rows)
     return drawn
@@ -41,6 +46,8 @@ def report(run: Run[Table1Size]) -> Report:
     sections = []
     if SIZES_FIGURE in run.figures:
         sections.append(sizes_section(means, run.figures[SIZES_FIGURE], run.size))
+    if DISTANCE_FIGURE in run.figures:
+        sections.append(distance_section(means, run.figures[DISTANCE_FIGURE]))
     if EXPERIMENT_NAME in run.figures:
         sections.append(_calls_section(run.figures[EXPERIMENT_NAME], [*paper, *tables]))
     else:

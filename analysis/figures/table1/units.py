@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from analysis.figures.table1.distance_unit import DistanceUnit
 from analysis.figures.table1.long_unit import LongTable1Unit
 from analysis.lab.experiment import ScaleName
 from analysis.lab.rows import CONTROL, MDM
@@ -56,7 +57,7 @@ SIZES: dict[ScaleName, Table1Size] = {
 }
 
 
-def units(size: Table1Size) -> list[Table1Unit] | list[LongTable1Unit]:
+def units(size: Table1Size) -> list[Table1Unit] | list[LongTable1Unit | DistanceUnit]:
     """One per model, size of the distribution and seed: in pieces from the smallest size on, else the longest first."""
     if size.in_pieces:
         return _in_pieces(size)
@@ -78,14 +79,15 @@ def units(size: Table1Size) -> list[Table1Unit] | list[LongTable1Unit]:
     return [*networks, *at_paper_sizes, *controls]
 
 
-def _in_pieces(size: Table1Size) -> list[LongTable1Unit]:
-    """A network, and then the exact posterior at its size, which knows nothing of how the network is trained."""
-    found = list[LongTable1Unit]()
+def _in_pieces(size: Table1Size) -> list[LongTable1Unit | DistanceUnit]:
+    """A network, how far it is from the posterior, and that in its place, which knows nothing of how it is trained."""
+    found = list[LongTable1Unit | DistanceUnit]()
     for setting in size.networks:
         alone = Setting(
             n_latents=setting.n_latents, n_observations=setting.n_observations, steps=0,
             generated=size.posterior_samples, call_divisors=setting.call_divisors, test_rows=setting.test_rows,
         )  # fmt: skip
-        found += [LongTable1Unit(model=MDM, seed=seed, setting=setting) for seed in range(size.seeds)]
+        for kind in (LongTable1Unit, DistanceUnit):
+            found += [kind(model=MDM, seed=seed, setting=setting) for seed in range(size.seeds)]
         found.append(LongTable1Unit(model=CONTROL, seed=0, setting=alone))
     return found

@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
 from analysis.figures.table1 import long_unit
+from analysis.figures.table1.distance_unit import DistanceUnit
 from analysis.figures.table1.long_unit import FLOPS, SAME, SECONDS, WEIGHTS, LongTable1Unit
 from analysis.figures.table1.paper_sizes import size_checks
+from analysis.figures.table1.plot_distance import draw_distance, seen
 from analysis.figures.table1.plot_sizes import draw_sizes, networks_at_paper_sizes
 from analysis.figures.table1.report import EXPERIMENT
 from analysis.figures.table1.units import PAPER_SIZES, SIZES, Table1Size, units
 from analysis.lab.rows import CONTROL, MDM, Row, Rows, Subject
 from analysis.measures.forward_loss import FORWARD
-from analysis.measures.kept_network import weights_type
+from analysis.measures.kept_network import kept_network, weights_type
 from analysis.measures.learner import masked_objective, network_config
 from analysis.measures.long_networks import MAP_NETWORK, TABLE_1_NETWORKS
 from analysis.measures.order_accuracy import AGREEMENT
 from analysis.measures.paper import TABLE_1
 from analysis.measures.rule_sweep import size_name
 from analysis.measures.setting import Setting
+from analysis.measures.task_error import KL
 from lo_theory.denoisers.network import MaskedDenoiser
 from lo_theory.estimate import Estimate
 from lo_theory.samplers.menu import MARGIN, TOP, VANILLA
@@ -47,15 +52,16 @@ def rows(run):
 class TestSizes:
     def test_are_the_papers_from_the_smallest_on_each_with_its_control(self):
         found = units(SIZES["long"])
-        assert [(u.setting.n_latents, u.setting.n_observations) for u in found[::2]] == list(PAPER_SIZES)
-        assert [u.model for u in found] == [MDM, CONTROL] * 5
-        assert [u.setting.generated for u in found] == [400] + [1000] * 9
+        assert [(u.setting.n_latents, u.setting.n_observations) for u in found[::3]] == list(PAPER_SIZES)
+        assert [u.model for u in found] == [MDM, MDM, CONTROL] * 5
+        assert [type(u).__name__ for u in found] == ["LongTable1Unit", "DistanceUnit", "LongTable1Unit"] * 5
+        assert [u.setting.generated for u in found] == [400] * 2 + [1000] * 13
         assert EXPERIMENT.growing == ("long",)
 
     def test_what_the_exact_posterior_does_knows_nothing_of_the_recipe(self):
         other = replace(SIZES["long"], networks=tuple(replace(s, steps=7, width=32) for s in TABLE_1_NETWORKS))
-        assert units(other)[1::2] == units(SIZES["long"])[1::2]
-        assert units(other)[0::2] != units(SIZES["long"])[0::2]
+        assert units(other)[2::3] == units(SIZES["long"])[2::3]
+        assert not {*units(other)[0::3], *units(other)[1::3]} & {*units(SIZES["long"])}
 
     @pytest.mark.parametrize("setting", [*TABLE_1_NETWORKS, MAP_NETWORK], ids=lambda s: s.n_latents)
     def test_weights_of_every_network_are_small_enough_to_be_kept(self, setting):
@@ -79,6 +85,24 @@ class TestUnits:
 
     def test_top_probability_is_margin_token_by_token(self, rows):
         assert [row.value for row in rows.where(metric=SAME)] == [1.0, 1.0]
+
+    def test_say_how_far_the_network_is_from_the_posterior_without_training_it_again(self, run, rows, monkeypatch):
+        monkeypatch.setattr("analysis.measures.kept_network.train_unit", lambda *_: pytest.fail("trained before"))
+        assert rows  # the network is there
+        found = Rows(DistanceUnit(model=MDM, seed=0, setting=TINY, samples=400).measure(run, CPU))
+        assert {(row.metric, row.position, row.experiment) for row in found} == {(KL, None, "table1")}
+        assert {(row.n_masked, row.latents_masked) for row in found} == {(5, None), (5, 3)}
+        assert all(row.value > 0 for row in found)
+        latents = found.one(role="latent", latents_masked=3)
+        network = kept_network(NETWORK, masked_objective(TINY), run, CPU)
+        distribution = NETWORK.build()
+        x, rng = distribution.rows(5, 0, 400), np.random.default_rng(0)
+        x[:, :3] = distribution.mask_id
+        for row in x:
+            row[3 + rng.permutation(7)[:2]] = distribution.mask_id
+        answers = MaskedDenoiser(network)(torch.from_numpy(x.astype(np.int64))).detach().double()[:, :3]
+        against_half = (-answers.mean(dim=-1) - math.log(2.0)).mean().item()  # KL((1/2, 1/2) || answer)
+        assert abs(latents.value - against_half) < 6 * latents.standard_error  # two draws: 4 deviations, one in 1e4
 
     def test_say_what_the_network_took(self, rows):
         own = rows.where(model=MDM)
@@ -120,6 +144,14 @@ def agreement(size: int, model: str, rule: str, value: float, calls: int = 300) 
     return about.row("table1", AGREEMENT, number, low=value - 0.004, high=min(value + 0.004, 1.0), **where)
 
 
+def distance(role: str, visible: int, alone: bool, value: float) -> Row:
+    """KL from the posterior at (25, 275)."""
+    about = Subject(distribution="NAE-SAT (25, 275)", fingerprint="", model=MDM, seed=0)
+    number = Estimate(value=value, standard_error=0.002, samples=256, method="monte_carlo")
+    hidden = {"latents_masked": 25} if alone else {}
+    return about.row("table1", KL, number, role=role, n_masked=300 - visible, **hidden)
+
+
 CONTROLS = [agreement(size, CONTROL, rule, 1.0) for size in range(5) for rule in (MARGIN, VANILLA)]
 ONE = [agreement(0, MDM, MARGIN, 0.991), agreement(0, MDM, VANILLA, 0.75), agreement(0, MDM, MARGIN, 0.9, 10)]
 
@@ -131,6 +163,18 @@ class TestPage:
         texts = [text.get_text() for text in figure.axes[0].texts]
         assert "99.1" in texts
         assert figure.axes[1].get_title(loc="left") == "fewer calls, (25, 275)"
+
+    def test_distances_are_shown_by_what_is_seen_and_of_which_kind(self):
+        far = [distance(role, n, alone, n / 1000 + 0.3 * alone) for role in ("latent", "observation")
+               for n in (5, 60) for alone in (False, True)]  # fmt: skip
+        rows = Rows(far)
+        assert [n for n, _ in seen(rows, "latent", latents_hidden=True)] == [5, 60]
+        figure = draw_distance(rows)
+        assert "0.06 nats at most, 0.36 where observations alone" in figure.get_suptitle()
+        lines = [container.lines[0].get_ydata() for axes in figure.axes for container in axes.containers]
+        assert [list(line) for line in lines] == [[0.005, 0.06], [0.305, 0.36]] * 2
+        with pytest.raises(ValueError, match="no distance"):
+            draw_distance(Rows(CONTROLS))
 
     def test_sizes_above_the_papers_are_counted(self):
         second = [agreement(1, MDM, MARGIN, 0.93), agreement(1, MDM, VANILLA, 0.8)]
@@ -158,8 +202,17 @@ class TestPage:
     def test_from_nothing_to_the_report(self, tmp_path):
         size = Table1Size(networks=(TINY,), seeds=1, posterior_samples=30, in_pieces=True)
         page = replace(EXPERIMENT, sizes={"long": size}, growing=()).reproduce("long", tmp_path, jobs=1).read_text()
-        for words in ("The paper&#39;s sizes", "NAE-SAT (3, 7): every rule", "93.76%", "3 x 8", "1 x 16, 2 heads"):
+        for words in (
+            "Where a network is wrong",
+            "The paper&#39;s sizes",
+            "NAE-SAT (3, 7): every rule",
+            "93.76%",
+            "3 x 8",
+            "1 x 16, 2 heads",
+        ):
             assert words in page
         assert "Unfinished" not in page
-        assert {path.name for path in (tmp_path / "figures").iterdir()} == {"table1_sizes.png", "table1_sizes.svg"}
+        assert {path.name for path in (tmp_path / "figures").iterdir()} == {
+            f"{name}.{kind}" for name in ("table1_distance", "table1_sizes") for kind in ("png", "svg")
+        }
         assert len(list((tmp_path / "weights").iterdir())) == 1

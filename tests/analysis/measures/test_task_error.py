@@ -62,13 +62,18 @@ def measure(denoiser, counts, samples=128, seed=0, **options):
     )
 
 
-def exact_error(role: str, n: int) -> float:
-    """E KL(p || uniform) over positions of a role, by enumeration of all masks of size n and all latents."""
+def exact_error(role: str, n: int, always: frozenset[int] = frozenset()) -> float:
+    """E KL(p || uniform) over positions of a role, by enumeration of all latents and of all masks of size n.
+
+    Those without all of ``always`` are left out.
+    """
     latents = np.indices((2,) * 4).reshape(4, -1).T
     x = DISTRIBUTION.join(latents, DISTRIBUTION.observe(latents)).astype(np.int64)
     positions = DISTRIBUTION.latent_positions if role == "latent" else DISTRIBUTION.observation_positions
     errors = []
     for hidden in combinations(range(DISTRIBUTION.length), n):
+        if not always <= {*hidden}:
+            continue
         tokens = x.copy()
         tokens[:, hidden] = DISTRIBUTION.mask_id
         p = np.exp(POSTERIOR.log_marginals(tokens))
@@ -139,6 +144,25 @@ def test_role_means_are_within_their_errors_of_the_enumerated_value(n, role):
         r for r in measure(Uniform(), [n], samples=2000) if r.role == role and r.position is None and r.metric == KL
     ]
     assert abs(row.value - exact_error(role, n)) <= 4.5 * row.standard_error + 1e-9  # false alarm below 1e-5 each
+
+
+@pytest.mark.parametrize("n", [4, 5, 6])
+def test_with_the_latents_hidden_no_latent_is_visible_and_the_means_are_those_of_such_masks(n):
+    rows = measure(Uniform(), [n], samples=2000, latents_hidden=True)
+    latents = frozenset(DISTRIBUTION.latent_positions.tolist())
+    assert all(row.latents_masked == 4 and row.n_masked == n for row in rows)
+    means = {row.role: row for row in rows if row.metric == KL and row.position is None}
+    # All latents flipped give the same observations, so no observation tells of one latent; none is asked forwards.
+    assert means["latent"].value == pytest.approx(0.0, abs=1e-12)
+    assert not [row for row in rows if row.metric == KL_FORWARDS]
+    if n == 4:
+        assert set(means) == {"latent"}
+        return
+    found = means["observation"]
+    assert abs(found.value - exact_error("observation", n, latents)) <= 4.5 * found.standard_error + 1e-9
+    # false alarm below 1e-5 each; masks of any kind would give another number:
+    others = exact_error("observation", n)
+    assert n == 6 or abs(others - exact_error("observation", n, latents)) > 10 * found.standard_error
 
 
 def test_an_observation_is_asked_forwards_where_its_latents_are_visible():
@@ -223,6 +247,11 @@ class Causal(Uniform):
 def test_bad_input_is_named(denoiser, counts, samples, message):
     with pytest.raises(ValueError, match=message):
         measure(denoiser, counts, samples)
+
+
+def test_fewer_masks_than_latents_are_refused_where_the_latents_are_hidden():
+    with pytest.raises(ValueError, match=r"4\.\.L = 4\.\.7; got 3"):
+        measure(Uniform(), [3], latents_hidden=True)
 
 
 def test_a_denoiser_of_another_shape_and_a_wrong_latent_count_are_named():
