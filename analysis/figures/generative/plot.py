@@ -248,7 +248,11 @@ def _trade_off(axes: Axes, rows: Rows, against: str, words: str) -> None:
             axes.plot(x, y, color=colour, linestyle=(0, (2, 1)), marker="x", markersize=5, label=label)
     text = [rows.get(metric=metric, model=DATA) for metric in (against, JUDGED)]
     if text[0] is not None and text[1] is not None:
-        axes.plot(text[0].value, text[1].value, "*", color=INK, markersize=9, label="the text itself")
+        axes.plot(text[0].value, text[1].value, "*", color=INK, markersize=9)
+        axes.annotate(
+            "the text itself", (text[0].value, text[1].value), xytext=(0, 9), textcoords="offset points", ha="center",
+            fontsize=SMALL,
+        )  # fmt: skip
     axes.set_xlabel(words)
     axes.set_ylabel(_VERDICT)
 
