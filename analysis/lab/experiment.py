@@ -21,6 +21,7 @@ from analysis.lab.rows import Row, Rows, read_csv, write_csv
 from analysis.lab.scale import ScaleName
 from analysis.lab.store import OF_BEFORE, Config, RowStore, StoredUnit
 from analysis.lab.tables import DIGESTS, PROVENANCE, write_digests
+from generators.ground.allocator import return_freed_memory
 from generators.ground.ownership import owned_directory, require_owned
 from generators.ground.storage import write_json_atomic
 from generators.ground.workers import side_by_side
@@ -224,6 +225,7 @@ def _measured(unit: Unit, directory: Path, device: str) -> tuple[list[Row], Prov
     torch.set_num_threads(1)
     started = time.perf_counter()
     rows = list(unit.measure(directory, torch.device(device)))
+    return_freed_memory()
     return rows, collect(named_seeds(unit), device=device, seconds=time.perf_counter() - started)
 
 

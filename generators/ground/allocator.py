@@ -16,9 +16,10 @@ def keep_freed_memory() -> bool:
     """Tell glibc to hand no freed memory back to the system; whether it was told.
 
     A training step frees and asks for the same hundred megabytes, and by default each of them is mapped, cleared and
-    unmapped by the kernel again. Memory then only grows, to the largest that was ever needed at once. So this is for a
-    program's own processes (the command line and its workers call it) and never happens on import. Other systems and
-    other C libraries are left alone, and so is a user who has tuned glibc by ``GLIBC_TUNABLES`` or ``MALLOC_...``.
+    unmapped by the kernel again. Memory then only grows, to the largest that was ever needed at once, and beyond it
+    where pieces of many sizes break it up, until :func:`return_freed_memory`. So this is for a program's own processes
+    (the command line and its workers call it) and never happens on import. Other systems and other C libraries are left
+    alone, and so is a user who has tuned glibc by ``GLIBC_TUNABLES`` or ``MALLOC_...``.
     """
     tuned = "GLIBC_TUNABLES" in os.environ or any(name.startswith("MALLOC_") for name in os.environ)
     if tuned or not sys.platform.startswith("linux"):
@@ -31,3 +32,12 @@ def keep_freed_memory() -> bool:
     if told:
         TOLD.append(os.getpid())
     return told
+
+
+def return_freed_memory() -> None:
+    """Hand back what :func:`keep_freed_memory` kept, if it was told in this process: at the end of a piece of work.
+
+    Milliseconds; what is asked for next is mapped anew.
+    """
+    if os.getpid() in TOLD:
+        ctypes.CDLL("libc.so.6").malloc_trim(0)

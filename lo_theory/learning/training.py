@@ -18,6 +18,7 @@ from typing import Any, Literal
 
 import torch
 
+from generators.ground.allocator import return_freed_memory
 from generators.ground.draws import derived_seed
 from generators.ground.forms import Hex16, read_form
 from generators.ground.numbers import whole_number
@@ -196,6 +197,7 @@ def train(
                 if on_step is not None:
                     on_step(record)
                 advance(record)
+    return_freed_memory()
     return TrainResult(
         network=network, history=tuple(run.log.history), checkpoint=run.checkpoint_path, checked=run.checked
     )

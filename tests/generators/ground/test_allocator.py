@@ -49,6 +49,33 @@ def test_pages_are_not_mapped_again_and_by_default_they_are():
     assert faults("keep", MALLOC_ARENA_MAX="2")[0] == "False"
 
 
+RETURN = """
+import sys
+import numpy as np
+from generators.ground.allocator import keep_freed_memory, return_freed_memory
+def resident():
+    return int(open("/proc/self/statm").read().split()[1]) * 4096
+kept = keep_freed_memory() if sys.argv[1] == "keep" else None
+pieces = [np.ones(2**16) for _ in range(400)]  # 200 MiB in pieces of half a MiB
+full, pieces[::2] = resident(), [None] * 200  # with holes, so that the heap cannot shrink from its end
+freed = resident()
+return_freed_memory()
+print(kept, full >> 20, freed >> 20, resident() >> 20)
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="glibc's allocator")
+def test_what_was_kept_is_handed_back_from_between_what_is_still_used():
+    kept, full, freed, after = said_by(RETURN, "keep").split()
+    if kept == "False":
+        pytest.skip("another C library")
+    assert int(freed) > int(full) - 10  # MiB: nothing was handed back by itself
+    assert int(after) < int(full) - 80  # of the hundred that were freed
+    untold = said_by(RETURN, "keep", MALLOC_ARENA_MAX="2").split()
+    assert untold[0] == "False"
+    assert untold[2] == untold[3]  # a user's tuning is left alone
+
+
 WORKERS = """
 from generators.ground import allocator
 from generators.ground.workers import side_by_side
