@@ -1,4 +1,4 @@
-"""How far a network is from the exact posterior: masks as in training beside observations alone."""
+"""How far a network is from the exact posterior, and what that does to margin: one latent drawn first, and two."""
 
 from __future__ import annotations
 
@@ -7,9 +7,24 @@ import re
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from analysis.figures.table1.started_unit import GIVEN
 from analysis.lab.averages import combine_seeds
 from analysis.lab.rows import MDM, Role, Row, Rows
-from analysis.lab.style import BLUE, VERMILION, WIDTH, bars, claim, headline, paper_style
+from analysis.lab.style import (
+    BLUE,
+    GREEN,
+    INK,
+    PERCENT,
+    SMALL,
+    VERMILION,
+    WIDTH,
+    bars,
+    claim,
+    headline,
+    note,
+    paper_style,
+)
+from analysis.measures.order_accuracy import AGREEMENT
 from analysis.measures.task_error import KL
 
 NAME = "table1_distance"
@@ -29,13 +44,15 @@ def draw_distance(rows: Rows, model: str = MDM) -> Figure:
     own = means.where(distribution=name)
     with paper_style(NAME):
         figure = Figure(figsize=(WIDTH, 3.6), layout="constrained")
-        left, right = figure.subplots(1, 2, sharey=True)
+        left, right, agreement = figure.subplots(1, 3)
+        right.sharey(left)
         roles: tuple[Role, Role] = ("observation", "latent")
         for axes, role in zip((left, right), roles, strict=True):
             _lines(axes, own, role)
             headline(axes, f"hidden {role}s", "")
         left.legend(frameon=False, loc="upper left")
         left.set_ylabel("KL(posterior || network), nats per token")
+        _started(agreement, rows.where(metric=AGREEMENT, model=model, distribution=name, swept=GIVEN))
         claim(figure, _claim(own))
         return figure
 
@@ -55,6 +72,28 @@ def _lines(axes: Axes, own: Rows, role: Role) -> None:
     axes.minorticks_off()
     axes.set_ylim(bottom=0.0)
     axes.set_xlabel("tokens seen")
+    axes.grid(axis="y")
+
+
+def _started(axes: Axes, rows: Rows) -> None:
+    """Agreement by margin against latents drawn first."""
+    line = sorted(combine_seeds(rows), key=lambda row: row.at or 0.0)
+    headline(axes, "margin, latents first", "")
+    axes.set_xlabel("latents drawn before margin begins")
+    axes.yaxis.set_major_formatter(PERCENT)
+    if not line:
+        note(axes, "not measured yet")
+        return
+    at = [row.at or 0.0 for row in line]
+    axes.errorbar(
+        at, [row.value for row in line], yerr=bars(line, most=1.0), color=GREEN, marker="D", markersize=4.5,
+        linewidth=1.6, capsize=2.0,
+    )  # fmt: skip
+    axes.axhline(1.0, color=INK, linewidth=1.0)
+    axes.annotate("exact posterior", (at[-1], 1.0), xytext=(0, -11), textcoords="offset points", ha="right",
+                  fontsize=SMALL)  # fmt: skip
+    axes.set_xticks(at, [f"{x:g}" for x in at])
+    axes.set_ylabel("observations that agree")
     axes.grid(axis="y")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from matplotlib.figure import Figure
 
-from analysis.figures.table1.paper_sizes import distance_section, size_checks, sizes_section
+from analysis.figures.table1.paper_sizes import distance_section, size_checks, sizes_section, start_checks
 from analysis.figures.table1.plot import draw_table1
 from analysis.figures.table1.plot_distance import NAME as DISTANCE_FIGURE
 from analysis.figures.table1.plot_distance import draw_distance
@@ -62,7 +62,7 @@ def report(run: Run[Table1Size]) -> Report:
             "as if they were independent. Where tokens drawn together contradict each other it keeps a consistent "
             "part of them, as large as can be, and goes on (lo_theory.posteriors.contradiction).",
         ],
-        checks=[*table1_checks(means), *size_checks(means)],
+        checks=[*table1_checks(means), *size_checks(means), *start_checks(means)],
         sections=sections,
         caveats=[
             "For bits margin, top probability and negative entropy rank alike: equal rows, one line is drawn.",

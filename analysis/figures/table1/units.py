@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from analysis.figures.table1.distance_unit import DistanceUnit
 from analysis.figures.table1.long_unit import LongTable1Unit
+from analysis.figures.table1.started_unit import StartedUnit
 from analysis.lab.experiment import ScaleName
 from analysis.lab.rows import CONTROL, MDM
 from analysis.measures.long_networks import TABLE_1_NETWORKS
@@ -13,6 +14,7 @@ from analysis.measures.paper import TABLE_1
 from analysis.measures.rule_sweep import Table1Unit
 from analysis.measures.setting import Setting
 
+AtPaperSize = LongTable1Unit | DistanceUnit | StartedUnit
 PAPER_SIZES = tuple((line.n_latents, line.n_observations) for line in TABLE_1)
 
 
@@ -57,7 +59,7 @@ SIZES: dict[ScaleName, Table1Size] = {
 }
 
 
-def units(size: Table1Size) -> list[Table1Unit] | list[LongTable1Unit | DistanceUnit]:
+def units(size: Table1Size) -> list[Table1Unit] | list[AtPaperSize]:
     """One per model, size of the distribution and seed: in pieces from the smallest size on, else the longest first."""
     if size.in_pieces:
         return _in_pieces(size)
@@ -79,15 +81,18 @@ def units(size: Table1Size) -> list[Table1Unit] | list[LongTable1Unit | Distance
     return [*networks, *at_paper_sizes, *controls]
 
 
-def _in_pieces(size: Table1Size) -> list[LongTable1Unit | DistanceUnit]:
-    """A network, how far it is from the posterior, and that in its place, which knows nothing of how it is trained."""
-    found = list[LongTable1Unit | DistanceUnit]()
+def _in_pieces(size: Table1Size) -> list[AtPaperSize]:
+    """A network, its distance from the posterior, margin with a start, and the posterior in its place.
+
+    The last knows nothing of how the network is trained.
+    """
+    found = list[AtPaperSize]()
     for setting in size.networks:
         alone = Setting(
             n_latents=setting.n_latents, n_observations=setting.n_observations, steps=0,
             generated=size.posterior_samples, call_divisors=setting.call_divisors, test_rows=setting.test_rows,
         )  # fmt: skip
-        for kind in (LongTable1Unit, DistanceUnit):
+        for kind in (LongTable1Unit, DistanceUnit, StartedUnit):
             found += [kind(model=MDM, seed=seed, setting=setting) for seed in range(size.seeds)]
         found.append(LongTable1Unit(model=CONTROL, seed=0, setting=alone))
     return found

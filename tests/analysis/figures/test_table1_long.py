@@ -9,13 +9,14 @@ import numpy as np
 import pytest
 import torch
 
-from analysis.figures.table1 import long_unit
+from analysis.figures.table1 import long_unit, started_unit
 from analysis.figures.table1.distance_unit import DistanceUnit
 from analysis.figures.table1.long_unit import FLOPS, SAME, SECONDS, WEIGHTS, LongTable1Unit
-from analysis.figures.table1.paper_sizes import size_checks
+from analysis.figures.table1.paper_sizes import size_checks, start_checks
 from analysis.figures.table1.plot_distance import draw_distance, seen
 from analysis.figures.table1.plot_sizes import draw_sizes, networks_at_paper_sizes
 from analysis.figures.table1.report import EXPERIMENT
+from analysis.figures.table1.started_unit import FIRST_LATENT, GIVEN, StartedUnit
 from analysis.figures.table1.units import PAPER_SIZES, SIZES, Table1Size, units
 from analysis.lab.rows import CONTROL, MDM, Row, Rows, Subject
 from analysis.measures.forward_loss import FORWARD
@@ -28,7 +29,10 @@ from analysis.measures.rule_sweep import size_name
 from analysis.measures.setting import Setting
 from analysis.measures.task_error import KL
 from lo_theory.denoisers.network import MaskedDenoiser
+from lo_theory.denoisers.oracle import PosteriorDenoiser
 from lo_theory.estimate import Estimate
+from lo_theory.posteriors.exact import exact_posterior
+from lo_theory.samplers.decoding import decode
 from lo_theory.samplers.menu import MARGIN, TOP, VANILLA
 
 TINY = Setting(
@@ -52,16 +56,19 @@ def rows(run):
 class TestSizes:
     def test_are_the_papers_from_the_smallest_on_each_with_its_control(self):
         found = units(SIZES["long"])
-        assert [(u.setting.n_latents, u.setting.n_observations) for u in found[::3]] == list(PAPER_SIZES)
-        assert [u.model for u in found] == [MDM, MDM, CONTROL] * 5
-        assert [type(u).__name__ for u in found] == ["LongTable1Unit", "DistanceUnit", "LongTable1Unit"] * 5
-        assert [u.setting.generated for u in found] == [400] * 2 + [1000] * 13
+        assert [(u.setting.n_latents, u.setting.n_observations) for u in found[::4]] == list(PAPER_SIZES)
+        assert [u.model for u in found] == [MDM, MDM, MDM, CONTROL] * 5
+        assert [type(u).__name__ for u in found] == [
+            *("LongTable1Unit", "DistanceUnit", "StartedUnit", "LongTable1Unit")
+        ] * 5
+        assert [u.setting.generated for u in found] == [400] * 3 + [1000] * 17
         assert EXPERIMENT.growing == ("long",)
 
     def test_what_the_exact_posterior_does_knows_nothing_of_the_recipe(self):
         other = replace(SIZES["long"], networks=tuple(replace(s, steps=7, width=32) for s in TABLE_1_NETWORKS))
-        assert units(other)[2::3] == units(SIZES["long"])[2::3]
-        assert not {*units(other)[0::3], *units(other)[1::3]} & {*units(SIZES["long"])}
+        assert units(other)[3::4] == units(SIZES["long"])[3::4]
+        trained = {unit for number, unit in enumerate(units(other)) if number % 4 < 3}
+        assert not trained & {*units(SIZES["long"])}
 
     @pytest.mark.parametrize("setting", [*TABLE_1_NETWORKS, MAP_NETWORK], ids=lambda s: s.n_latents)
     def test_weights_of_every_network_are_small_enough_to_be_kept(self, setting):
@@ -103,6 +110,33 @@ class TestUnits:
         answers = MaskedDenoiser(network)(torch.from_numpy(x.astype(np.int64))).detach().double()[:, :3]
         against_half = (-answers.mean(dim=-1) - math.log(2.0)).mean().item()  # KL((1/2, 1/2) || answer)
         assert abs(latents.value - against_half) < 6 * latents.standard_error  # two draws: 4 deviations, one in 1e4
+
+    def test_margin_goes_on_from_latents_that_the_prior_has_drawn(self, run, rows, monkeypatch):
+        monkeypatch.setattr("analysis.measures.kept_network.train_unit", lambda *_: pytest.fail("trained before"))
+        starts = list[torch.Tensor]()
+        monkeypatch.setattr(
+            started_unit,
+            "decode",
+            lambda denoiser, start, *rest: starts.append(start) or decode(denoiser, start, *rest),
+        )
+        unit = StartedUnit(model=MDM, seed=0, setting=TINY, given=(0, 2, 3, 4), samples=60)  # there are three
+        found = Rows(unit.measure(run, CPU))
+        assert [(start != 2).sum(dim=1).unique().tolist() for start in starts] == [[0], [2], [3]]
+        assert all((start[:, 3:] == 2).all() for start in starts)  # observations are masked
+        assert len((starts[1][:, :3] != 2).unique(dim=0)) == 3  # every pair of latents is met, 60 sequences
+        agreement = {row.at: row for row in found.where(metric=AGREEMENT)}
+        assert {at: (row.swept, row.decoder, row.calls) for at, row in agreement.items()} == {
+            float(n): ("latents drawn first", MARGIN, 10.0 - n) for n in (0, 2, 3)
+        }
+        steps = {row.at: row.value for row in found.where(metric=FIRST_LATENT)}
+        assert 0 <= steps[0.0] <= 7
+        assert steps[3.0] == 10  # no other latent comes
+
+    def test_with_the_exact_posterior_a_start_changes_nothing(self, run, rows, monkeypatch):
+        exact = PosteriorDenoiser(exact_posterior(NETWORK.build()))
+        monkeypatch.setattr(started_unit, "MaskedDenoiser", lambda network: exact)
+        found = Rows(StartedUnit(model=MDM, seed=0, setting=TINY, given=(0, 1, 2), samples=40).measure(run, CPU))
+        assert [row.value for row in found.where(metric=AGREEMENT)] == [1.0] * 3
 
     def test_say_what_the_network_took(self, rows):
         own = rows.where(model=MDM)
@@ -175,6 +209,17 @@ class TestPage:
         assert [list(line) for line in lines] == [[0.005, 0.06], [0.305, 0.36]] * 2
         with pytest.raises(ValueError, match="no distance"):
             draw_distance(Rows(CONTROLS))
+
+    def test_a_start_is_shown_and_held_against_what_was_expected(self):
+        started = [replace(agreement(0, MDM, MARGIN, value), swept=GIVEN, at=float(given))
+                   for given, value in ((0, 0.9), (1, 0.96), (4, 0.985))]  # fmt: skip
+        far = [distance(role, 60, alone, 0.1) for role in ("latent", "observation") for alone in (False, True)]
+        figure = draw_distance(Rows([*far, *started]))
+        assert list(figure.axes[2].containers[0].lines[0].get_ydata()) == [0.9, 0.96, 0.985]
+        assert [check.met for check in start_checks(Rows(started))] == [True, True]
+        worse = [started[0], replace(started[1], value=0.903, low=0.9, high=0.907), replace(started[2], value=0.97)]
+        assert [check.met for check in start_checks(Rows(worse))] == [False, False]
+        assert start_checks(Rows(started[:2])) == []
 
     def test_sizes_above_the_papers_are_counted(self):
         second = [agreement(1, MDM, MARGIN, 0.93), agreement(1, MDM, VANILLA, 0.8)]

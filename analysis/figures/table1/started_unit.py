@@ -1,0 +1,69 @@
+"""Margin from a few latents drawn first, for a network at the paper's sizes.
+
+Latents are independent, so drawing some of them first takes nothing from the law of a sequence: it is another order,
+and the exact posterior is right along every one. A network need not be. Margin by itself reveals the surest token, at
+first an observation, whose commoner value NAE-SAT gives three times in four; so it goes against the natural order until
+a latent is surer than that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from analysis.figures.table1.long_unit import LongTable1Unit
+from analysis.lab.rows import Row
+from analysis.measures.kept_network import kept_network
+from analysis.measures.learner import masked_objective
+from analysis.measures.rule_sweep import EXPERIMENT_NAME, GENERATE, SizedUnit, sweep_rows
+from lo_theory.denoisers.network import MaskedDenoiser
+from lo_theory.estimate import mean_estimate
+from lo_theory.samplers.decoding import decode
+from lo_theory.samplers.menu import MARGIN, sequence_rules
+
+GIVEN = "latents drawn first"
+"""What is swept."""
+FIRST_LATENT = "steps_before_a_latent"
+"""Steps of decoding before the first latent that was not given."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StartedUnit(SizedUnit):
+    """Agreement by margin, one token per call, from so many latents at random places, drawn from the prior.
+
+    Attributes:
+        given: numbers of latents that are drawn first; what the distribution does not have is left out.
+        samples: sequences for each.
+    """
+
+    given: tuple[int, ...] = (0, 1, 2, 4)
+    samples: int = 100
+
+    def measure(self, directory: Path, device: torch.device) -> Iterator[Row]:
+        """What ``table1`` has, and when the first latent comes; the network is that of :class:`LongTable1Unit`."""
+        distribution = self.build()
+        about = self.about(distribution)
+        network = LongTable1Unit(model=self.model, seed=self.seed, setting=self.setting)
+        denoiser = MaskedDenoiser(kept_network(network, masked_objective(self.setting), directory, device))
+        rule = next(rule for rule in sequence_rules(distribution.length, distribution.length) if rule.name == MARGIN)
+        drawn = distribution.rows(self.sample_seed(GENERATE), 0, self.samples)
+        for given in (number for number in self.given if number <= distribution.n_latents):
+            rng = np.random.default_rng([self.sample_seed(GENERATE), given])
+            start = np.full_like(drawn, distribution.mask_id)
+            order = rng.permuted(np.tile(distribution.latent_positions, (self.samples, 1)), axis=1)[:, :given]
+            np.put_along_axis(start, order, np.take_along_axis(drawn, order, 1), 1)
+            generator = torch.Generator().manual_seed(self.sample_seed(GENERATE))
+            done = decode(denoiser, torch.from_numpy(start.astype(np.int64)), rule.decoder, generator)
+            swept = replace(rule, swept=GIVEN, at=float(given))
+            calls = float(distribution.length - given)
+            yield from sweep_rows(done.tokens.numpy(), calls, swept, distribution, about)
+            revealed = done.trace.revealed_at().numpy()[:, distribution.latent_positions]
+            first = np.where(revealed < 0, distribution.length, revealed).min(axis=1)
+            yield about.row(
+                EXPERIMENT_NAME, FIRST_LATENT, mean_estimate(first.astype(np.float64)), decoder=MARGIN, calls=calls,
+                swept=GIVEN, at=float(given),
+            )  # fmt: skip
