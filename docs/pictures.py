@@ -37,6 +37,7 @@ class Source:
 
 
 _OWN: dict[tuple[str, ScaleName], tuple[str, ...]] = {
+    ("antibody", "small"): ("antibody",),
     ("bayes", "smoke"): ("bayes",),
     ("bounds", "small"): ("bounds", "bounds_schedules", "bounds_sequences"),
     ("gap", "smoke"): ("gap",),

@@ -137,6 +137,8 @@ class TestUnits:
         monkeypatch.setattr(started_unit, "MaskedDenoiser", lambda network: exact)
         found = Rows(StartedUnit(model=MDM, seed=0, setting=TINY, given=(0, 1, 2), samples=40).measure(run, CPU))
         assert [row.value for row in found.where(metric=AGREEMENT)] == [1.0] * 3
+        bare = found.one(metric=FIRST_LATENT, at=0.0)
+        assert (bare.value, bare.standard_error) == (7.0, 0.0)  # margin reveals every observation before a latent
 
     def test_say_what_the_network_took(self, rows):
         own = rows.where(model=MDM)
