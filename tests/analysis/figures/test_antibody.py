@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import zipfile
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -146,6 +147,12 @@ def test_from_units_to_the_page(genes, tmp_path, monkeypatch):
     monkeypatch.setattr(units, "germline_genes", lambda locus: genes_in(FASTA, "IGHV"))
     rows = Rows(row for unit in units.units(size) for row in rows_of(unit, genes))
     assert len(draw_antibody(rows).axes) == 2
+    cheap = Rows(replace(row, value=-1.0) if row.decoder == "right to left" else row for row in rows)
+    assert draw_antibody(cheap).get_suptitle().endswith(": right to left costs least")
+    parted = Rows(
+        replace(row, value=-2.0) if (row.decoder, row.distribution) == ("uniform", "IGKV") else row for row in cheap
+    )
+    assert draw_antibody(parted).get_suptitle().endswith("V genes")
     checks = antibody_checks(rows)
     assert [check.met for check in checks if "standard deviation" in check.text] == [False, False]
     assert len(checks) == 2 + 2 * 2
