@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+import traceback
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 from jaxtyping import Integer
+from torch import Tensor
 
 from analysis.cli.numbers import require_at_least
 from analysis.cli.written_rows import written_rows
@@ -27,6 +29,7 @@ from analysis.measures.infilling import (
     order_spread,
 )
 from generators.datasets.sources import Stored
+from generators.ground.numbers import whole_number
 from lo_theory.denoisers.denoiser import Denoiser, ask, unusable
 from lo_theory.denoisers.function import FunctionDenoiser
 from lo_theory.estimate import clustered_interval, exact_estimate, mean_estimate
@@ -72,7 +75,8 @@ def named_callable(name: str) -> Any:
     """What ``package.module:function`` names; modules of the working directory are found.
 
     Raises:
-        ValueError: no such form, module or name, or nothing that can be called.
+        ValueError: no such form, module or name, a module that fails when it is imported, or nothing that can be
+            called.
     """
     module, colon, function = name.partition(":")
     if not (module and colon and function):
@@ -84,6 +88,10 @@ def named_callable(name: str) -> Any:
         found: Any = import_module(module)
     except ModuleNotFoundError as error:
         raise ValueError(f"--denoiser {name}: {error}. Run where it can be imported.") from error
+    except TypeError as error:  # a relative name, of which import_module asks whose
+        raise ValueError(f"--denoiser {name}: name the module from its top, as package.module ({error}).") from error
+    except Exception as error:  # whatever the module does when it is run
+        raise ValueError(f"--denoiser {name}: {module} cannot be imported: {_what_happened(error)}.") from error
     for part in function.split("."):
         if not hasattr(found, part):
             raise ValueError(f"--denoiser {name}: {module} has no {function}.")
@@ -91,6 +99,27 @@ def named_callable(name: str) -> Any:
     if not callable(found):
         raise ValueError(f"--denoiser {name} cannot be called; it is {type(found).__name__}.")
     return found
+
+
+def _what_happened(error: Exception) -> str:
+    """Kind, message, and the last place in the code that it passed through."""
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    message = f"{type(error).__name__}: {error}".rstrip(".")
+    return f"{message} ({Path(place.filename).name}, line {place.lineno})"
+
+
+def _said_by_name(name: str, function: Callable[[Tensor], Any]) -> Callable[[Tensor], Any]:
+    """The function, whose own exceptions are told with its name and place."""
+
+    def named(tokens: Tensor) -> Any:
+        try:
+            return function(tokens)
+        except MemoryError:
+            raise
+        except Exception as error:
+            raise ValueError(f"{name} raised {_what_happened(error)}.") from error
+
+    return named
 
 
 def _denoiser(name: str, rows: Integer[np.ndarray, "n L"], vocabulary: int | None) -> Denoiser:
@@ -101,11 +130,15 @@ def _denoiser(name: str, rows: Integer[np.ndarray, "n L"], vocabulary: int | Non
         raise ValueError(f"{name} does not say how many values a token has: name it with --vocabulary.")
     if vocabulary not in (None, symbols):
         raise ValueError(f"{name} has a vocabulary of {symbols}; --vocabulary {vocabulary} is another.")
+    try:
+        whole_number(symbols, f"the vocabulary of {name}", least=1)
+    except TypeError as error:
+        raise ValueError(str(error)) from error
     if getattr(found, "length", length) != length:
         raise ValueError(f"{name} has length {found.length}; the rows have {length} tokens.")
     if rows.min() < 0 or rows.max() >= symbols:
         raise ValueError(f"tokens of the rows lie in {rows.min()}..{rows.max()}; the vocabulary is {symbols}.")
-    denoiser = FunctionDenoiser(found, length, symbols)
+    denoiser = FunctionDenoiser(_said_by_name(name, found), length, symbols)
     masked = torch.full((1, length), denoiser.vocabulary)
     try:
         answers = ask(denoiser, masked)
@@ -123,7 +156,7 @@ def _test_rows(asked: Evaluate) -> _Test:
     if asked.data.suffix == ".npy":
         if asked.split is not None:
             raise ValueError(f"--split {asked.split} is one of a written dataset; {asked.data} has none.")
-        rows = np.load(asked.data, allow_pickle=False)
+        rows = _array_in(asked.data)
         if rows.ndim != 2 or not rows.size or rows.dtype.kind not in "iu":
             raise ValueError(f"{asked.data} must hold integers of shape (n, L); got {rows.dtype} {rows.shape}.")
         there, fingerprint = rows, ""
@@ -135,6 +168,18 @@ def _test_rows(asked: Evaluate) -> _Test:
     if asked.rows is not None and asked.rows > len(there):
         raise ValueError(f"--rows {asked.rows} are more than the {len(there)} of {asked.data}.")
     return _Test(there[: asked.rows or _ROWS].astype(np.int64), fingerprint)
+
+
+def _array_in(path: Path) -> np.ndarray:
+    """The array of a ``.npy`` file; ValueError if it holds none."""
+    try:
+        found = np.load(path, allow_pickle=False)
+    except EOFError as error:
+        raise ValueError(f"{path} is empty; it should be a NumPy array of rows (n, L).") from error
+    if not isinstance(found, np.ndarray):
+        found.close()
+        raise ValueError(f"{path} is an archive of arrays; save the rows alone, by numpy.save.")
+    return found
 
 
 def _measured(denoiser: Denoiser, rows: Integer[np.ndarray, "n L"], seed: int, about: Subject) -> Iterator[Row]:

@@ -7,12 +7,14 @@ import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from jaxtyping import Bool, Float64, Int64
+from msgspec import Meta
 
 from generators.datasets.formats import pyarrow
+from generators.ground.forms import Count, Form, read_form
 from generators.ground.storage import write_atomic
 from lo_theory.samplers.trace import StepRecord, Trace
 
@@ -86,22 +88,61 @@ def read_trace(path: Path) -> TraceTable:
     """Inverse of :func:`write_trace`.
 
     Raises:
-        ValueError: another ending, or lines that are no events; the message names the line. Parquet without pyarrow.
-            OSError: no such file.
+        ValueError: another ending, or lines (of Parquet: rows) that are no events; the message names the first.
+            Parquet without pyarrow. OSError: no such file.
+
+    A JSONL file that was cut between two lines cannot be told from a shorter trace; Parquet can.
     """
     check_trace_path(path)
     if path.suffix == ".parquet":
-        return _table(pyarrow()[1].read_table(path).to_pylist())
+        if path.is_dir():
+            raise IsADirectoryError(f"{path} is a folder; a trace is one file.")
+        return _table(_checked(pyarrow()[1].read_table(path).to_pylist(), f"of {path}", "row", json_text=False))
     events = []
-    for number, line in enumerate(path.read_text().splitlines(), start=1):
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
         try:
-            event = json.loads(line)
-            if set(event) != {*_WHOLE, *_REAL, "top_token", "top_log_prob"}:
-                raise ValueError("its fields are others")
-            events.append(event)
-        except (ValueError, TypeError) as error:
+            events.append(json.loads(line, object_pairs_hook=_named_once))
+        except (ValueError, RecursionError) as error:
             raise ValueError(f"line {number} of {path} is no event of a trace: {error}.") from error
-    return _table(events)
+    return _table(_checked(events, f"of {path}", "line", json_text=True))
+
+
+class _Event(Form, frozen=True):
+    """What stands in a line; numbers that are not finite as strings."""
+
+    row: Count
+    step: Count
+    position: Count
+    token: Annotated[int, Meta(ge=-1, le=2**63 - 1)]
+    score: float | Literal["inf", "-inf", "nan"]
+    log_prob: float | Literal["inf", "-inf", "nan"]
+    entropy: float | Literal["inf", "-inf", "nan"]
+    top_token: list[Annotated[int, Meta(ge=-1, le=2**63 - 1)]]
+    top_log_prob: list[float | Literal["inf", "-inf", "nan"]]
+
+
+def _checked(events: list[Any], where: str, unit: str, *, json_text: bool) -> list[dict[str, Any]]:
+    """Every event has the fields of one, of their types, and as many likely values as the first."""
+    wide = None
+    for number, event in enumerate(events, start=1):
+        what = f"{unit} {number} {where} is no event of a trace"
+        if not isinstance(event, dict):
+            raise ValueError(f"{what}: it is {type(event).__name__}, not an object.")
+        found = read_form(event, _Event, what=what)
+        wide = len(found.top_token) if wide is None else wide
+        if not len(found.top_token) == len(found.top_log_prob) == wide:
+            raise ValueError(f"{what}: it has {len(found.top_token)} and {len(found.top_log_prob)} values, not {wide}.")
+        numbers = [event[name] for name in _REAL] + event["top_log_prob"]
+        if json_text and any(isinstance(value, float) and not math.isfinite(value) for value in numbers):
+            raise ValueError(f"{what}: a number that is not finite is written as a string.")
+    return events
+
+
+def _named_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    form = dict(pairs)
+    if len(form) < len(pairs):
+        raise ValueError("a field is named twice")
+    return form
 
 
 def check_trace_path(path: Path) -> None:

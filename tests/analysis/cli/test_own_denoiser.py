@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import math
 import textwrap
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -48,6 +49,43 @@ class Longer:
 
 
 longer = Longer()
+
+
+class Worded(Longer):
+    length, vocabulary = 6, "2"
+
+
+worded = Worded()
+
+
+def renaming(tokens):
+    tokens[tokens == 2] = 99  # as a model with a mask of its own would
+    return independent(tokens)
+
+
+BUFFER = torch.zeros(64, 6, 2, dtype=torch.float64)
+
+
+def reusing(tokens):
+    answers = BUFFER[: len(tokens)]
+    answers.copy_(parity(tokens))
+    return answers
+
+
+def logits(tokens):
+    return independent(tokens) + 5.0
+
+
+def probabilities(tokens):
+    return independent(tokens).exp()
+
+
+def failing(tokens):
+    raise KeyError("weights")
+
+
+def late(tokens):
+    return independent(tokens) if (tokens == 2).all() else independent(tokens) - 5.0
 """
 NAMES = iter(range(1000))
 
@@ -120,6 +158,19 @@ def test_arrays_are_answers_too(module, tmp_path):
     assert values[0] == values[1]
 
 
+@pytest.mark.parametrize(("function", "same"), [("renaming", "independent"), ("reusing", "parity")])
+def test_a_function_may_write_into_its_tokens_and_into_its_last_answer(function, same, module, tmp_path):
+    rows, found = even_rows(20), []
+    for name in (function, same):
+        assert evaluate(module, name, rows) == 0
+        found.append([
+            {field: row[field] for field in ("metric", "decoder", "value", "calls")}
+            for row in rows_of(tmp_path / "out.csv")
+            if "second" not in row["metric"]
+        ])  # fmt: skip
+    assert found[0] == found[1]
+
+
 @pytest.mark.parametrize(
     ("words", "says"),
     [
@@ -132,6 +183,17 @@ def test_arrays_are_answers_too(module, tmp_path):
         (("--denoiser", "{}:longer", "--data", "rows.npy", "--vocabulary", "3"), "--vocabulary 3 is another"),
         (("--denoiser", "{}:independent", "--data", "rows.npy", "--vocabulary", "1"), "the vocabulary is 1"),
         (("--denoiser", "{}:silent", "--data", "rows.npy", "--vocabulary", "2"), "no answer"),
+        (("--denoiser", "{}:worded", "--data", "rows.npy"), "must be an integer"),
+        (("--denoiser", "{}:logits", "--data", "rows.npy", "--vocabulary", "2"), "log_softmax"),
+        (("--denoiser", "{}:probabilities", "--data", "rows.npy", "--vocabulary", "2"), "probability of"),
+        (("--denoiser", "{}:late", "--data", "rows.npy", "--vocabulary", "2"), "probability of 0.006738"),
+        (("--denoiser", "{}:failing", "--data", "rows.npy", "--vocabulary", "2"), "failing raised KeyError"),
+        (("--denoiser", "./{}:independent", "--data", "rows.npy"), "name the module from its top"),
+        (("--denoiser", ".{}:independent", "--data", "rows.npy"), "name the module from its top"),
+        (("--denoiser", "broken:f", "--data", "rows.npy"), "broken cannot be imported: SyntaxError"),
+        (("--denoiser", "dividing:f", "--data", "rows.npy"), "division by zero (dividing.py, line 2)"),
+        (("--denoiser", "{}:independent", "--data", "empty.npy"), "is empty"),
+        (("--denoiser", "{}:independent", "--data", "archive.npy"), "archive of arrays"),
         (("--denoiser", "{}:LOGS", "--data", "rows.npy", "--vocabulary", "2"), "cannot be called"),
         (("--denoiser", "{}:independent", "--data", "rows.npy", "--model", "x"), "without --model"),
         (("--denoiser", "{}:independent", "--data", "rows.npy", "--vocabulary", "2", "--rows", "9"), "more than the 5"),
@@ -144,6 +206,11 @@ def test_arrays_are_answers_too(module, tmp_path):
 def test_what_a_person_does_wrong_is_one_line(words, says, module, capsys):
     np.save("rows.npy", even_rows(5))
     np.save("real.npy", np.ones((2, 2)))
+    Path("empty.npy").touch()
+    np.savez("archive", rows=even_rows(5))
+    Path("archive.npz").rename("archive.npy")
+    Path("broken.py").write_text("def f(:\n")
+    Path("dividing.py").write_text("\n1 / 0\n")
     assert run("evaluate", *(word.format(module) for word in words)) == 2
     told = capsys.readouterr().err
     assert says in told

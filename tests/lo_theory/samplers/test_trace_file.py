@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 
 import numpy as np
@@ -84,7 +85,25 @@ def test_refusals(tmp_path):
         write_trace(tmp_path / "trace.csv", table)
     write_trace(tmp_path / "t.jsonl", table)
     lines = (tmp_path / "t.jsonl").read_text().splitlines()
-    for damage in (lines[1][:-5], '{"row": 1}', "3"):
+    good = json.loads(lines[1])
+    wrong = [
+        {"row": 1.7}, {"row": True}, {"row": -1}, {"step": "3"}, {"token": -2}, {"score": None}, {"score": "big"},
+        {"top_token": 3}, {"top_token": [1]}, {"top_log_prob": [None, 0.0]}, {"row": 2**70},
+    ]  # fmt: skip
+    twice = lines[1].replace('"row":', '"row": 0, "row":')
+    unwritten = (lines[1].replace(str(good["score"]), "NaN"), lines[1].replace(str(good["score"]), "1e999"))
+    damaged = [json.dumps(good | change) for change in wrong]
+    for damage in (lines[1][:-5], '{"row": 1}', "3", "null", "[" * 99999, twice, *unwritten, *damaged):
         (tmp_path / "t.jsonl").write_text("\n".join([lines[0], damage]))
         with pytest.raises(ValueError, match=r"line 2 of .* is no event"):
             read_trace(tmp_path / "t.jsonl")
+    (tmp_path / "d.parquet").mkdir()
+    with pytest.raises(IsADirectoryError, match="a trace is one file"):
+        read_trace(tmp_path / "d.parquet")
+
+
+def test_another_table_in_parquet_is_no_trace(tmp_path):
+    pyarrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    parquet.write_table(pyarrow.table({"row": [0, 1]}), tmp_path / "t.parquet")
+    with pytest.raises(ValueError, match=r"row 1 of .* is no event of a trace"):
+        read_trace(tmp_path / "t.parquet")
