@@ -28,6 +28,8 @@ from analysis.measures.order_accuracy import AGREEMENT
 from analysis.measures.task_error import KL
 
 NAME = "table1_distance"
+_TICKS = (5, 10, 20, 50, 100, 200)
+_ROOM = 1.35  # above the highest point, for the legend
 _MASKS = {"masks as in training": (False, BLUE, "o"), "observations alone seen": (True, VERMILION, "s")}
 
 
@@ -67,10 +69,11 @@ def _lines(axes: Axes, own: Rows, role: Role) -> None:
             color=colour, marker=marker, markersize=4.5, linewidth=1.6, capsize=2.0, label=words,
         )  # fmt: skip
     axes.set_xscale("log")
-    ticks = sorted({visible for hidden in (False, True) for visible, _ in seen(own, role, latents_hidden=hidden)})
+    seen_at = sorted({visible for hidden in (False, True) for visible, _ in seen(own, role, latents_hidden=hidden)})
+    ticks = [tick for tick in _TICKS if seen_at[0] <= tick <= seen_at[-1]]
     axes.set_xticks(ticks, [str(tick) for tick in ticks], minor=False)
     axes.minorticks_off()
-    axes.set_ylim(bottom=0.0)
+    axes.set_ylim(0.0, _ROOM * max(row.value for row in own.where(metric=KL)))
     axes.set_xlabel("tokens seen")
     axes.grid(axis="y")
 
@@ -78,7 +81,7 @@ def _lines(axes: Axes, own: Rows, role: Role) -> None:
 def _started(axes: Axes, rows: Rows) -> None:
     """Agreement by margin against latents drawn first."""
     line = sorted(combine_seeds(rows), key=lambda row: row.at or 0.0)
-    headline(axes, "margin, latents first", "")
+    headline(axes, "margin from latents", "")
     axes.set_xlabel("latents drawn before margin begins")
     axes.yaxis.set_major_formatter(PERCENT)
     if not line:
@@ -90,7 +93,7 @@ def _started(axes: Axes, rows: Rows) -> None:
         linewidth=1.6, capsize=2.0,
     )  # fmt: skip
     axes.axhline(1.0, color=INK, linewidth=1.0)
-    axes.annotate("exact posterior", (at[-1], 1.0), xytext=(0, -11), textcoords="offset points", ha="right",
+    axes.annotate("exact posterior", (at[0], 1.0), xytext=(0, -11), textcoords="offset points", ha="left",
                   fontsize=SMALL)  # fmt: skip
     axes.set_xticks(at, [f"{x:g}" for x in at])
     axes.set_ylabel("observations that agree")
