@@ -73,13 +73,20 @@ def advice(
 def as_typed(message: str, command: Any) -> str:
     """What the library says, with arguments that are options of this command spelled so: ``--learning-rate``.
 
+    Switches take no value: ``even_order=True`` is ``--even-order``, and ``even_order=False`` is ``--no-even-order``.
+
     Args:
         command: the parsed one. Names of a single word, such as ``rows``, are left as they are.
     """
     names = "|".join(name for name in _fields(command) if "_" in name)
     if not names:
         return message
-    return re.sub(rf"(?<![\w./-])({names})(?![\w/-]|\.\w)", lambda found: f"--{found[0].replace('_', '-')}", message)
+
+    def typed(found: re.Match[str]) -> str:
+        name = found[1].replace("_", "-")
+        return f"--no-{name}" if found[2] == "False" else f"--{name}"
+
+    return re.sub(rf"(?<![\w./-])({names})(?:=(True|False)\b|(?![\w/-]|\.\w))", typed, message)
 
 
 def menu_of(hint: Any) -> Menu:

@@ -58,7 +58,7 @@ class Answers:
         A context that leaves no room for them loses its beginning; ``cut`` in the journal says how many tokens.
 
         Raises:
-            ValueError: the answer alone is longer than the model.
+            ValueError: the answer alone is longer than the model; one in the journal without its fields.
         """
         key = self._key(context, until)
         if key not in self.journal.done:
@@ -69,7 +69,7 @@ class Answers:
             for stop in until:
                 text = text.partition(stop)[0] if stop else text
             self.journal.add(key, {"text": text, "tokens": self.length, "calls": filled.calls, "cut": cut})
-        return self.journal.done[key]["text"]
+        return self.journal.answer(key, text=str, tokens=int, calls=int, cut=int)["text"]
 
     def log_likelihood(self, context: str, continuation: str) -> float:
         """Nats of the continuation's tokens given the context's; ``-inf`` where the model holds them impossible.
@@ -78,7 +78,8 @@ class Answers:
         beyond the context's, as ``lm-eval`` and LLaDA have it.
 
         Raises:
-            ValueError: a continuation without tokens, or of tokens that may not be predicted.
+            ValueError: a continuation without tokens, or of tokens that may not be predicted; an answer in the journal
+                without its fields.
         """
         key = self._key(context, continuation)
         if key not in self.journal.done:
@@ -91,7 +92,7 @@ class Answers:
             before, cut = self._fitting(before, len(wanted))
             nats, calls = self._nats(before, wanted, key)
             self.journal.add(key, {"log_prob": str(-nats), "tokens": len(wanted), "calls": calls, "cut": cut})
-        return float(self.journal.done[key]["log_prob"])
+        return float(self.journal.answer(key, log_prob=str, tokens=int, calls=int, cut=int)["log_prob"])
 
     def _nats(self, before: Sequence[int], wanted: Sequence[int], key: str) -> tuple[float, int]:
         """Of the continuation, and calls of the model."""

@@ -44,6 +44,9 @@ def fill_items(
 
     An answer has ``completion``, ``exact`` (whether the span's own tokens came back), ``tokens`` (of the span) and
     ``calls`` (of the model).
+
+    Raises:
+        ValueError: an answer in the journal without one of them.
     """
     for item in items:
         key = f"{rule} {item.key}"
@@ -54,7 +57,7 @@ def fill_items(
             exact = list(filled.ids) == hidden
             form = {"completion": filled.text, "exact": exact, "tokens": len(hidden), "calls": filled.calls}
             journal.add(key, form)
-        yield item, journal.done[key]
+        yield item, journal.answer(key, completion=str, exact=bool, tokens=int, calls=int)
 
 
 def scored(kind: Kind, item: InfillItem, answer: dict[str, Any], rule: RuleName, verdicts: Journal | None) -> ItemScore:
@@ -76,6 +79,6 @@ def scored(kind: Kind, item: InfillItem, answer: dict[str, Any], rule: RuleName,
         if key not in verdicts.done:
             came = run_program(program)
             verdicts.add(key, {"passed": came.passed, "why": came.why})
-        executed = verdicts.done[key]["why"]
-        scores[PASSED] = float(verdicts.done[key]["passed"])
+        verdict = verdicts.answer(key, passed=bool, why=str)
+        executed, scores[PASSED] = verdict["why"], float(verdict["passed"])
     return ItemScore(rule, item.key, answer["tokens"], answer["calls"], text, scores, executed)

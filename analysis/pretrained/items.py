@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import json
+import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,20 +46,24 @@ def read_records(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
 
     Raises:
         FileNotFoundError: there is none.
-        ValueError: another kind of file, a line that is no JSON object; the message names file and line.
+        ValueError: another kind of file, one that is damaged; a line that is no JSON object, or has half a character; a
+            line of CSV with more or fewer cells than columns, two columns of one name. The message names file and line.
     """
     names = path.name.removesuffix(".gz")
     if not names.endswith((".jsonl", ".csv")):
         raise ValueError(f"items are .jsonl, .jsonl.gz or .csv; got {path.name}.")
-    content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+    content = path.read_bytes()
+    if path.suffix == ".gz":
+        try:
+            content = gzip.decompress(content)
+        except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+            raise ValueError(f"{path} is no whole gzip file: {error}. Fetch or write it again.") from error
     try:
         text = io.StringIO(content.decode("utf-8-sig"), newline="")
     except UnicodeDecodeError as error:
         raise ValueError(f"{path} is no text in UTF-8 ({error}).") from error
     if names.endswith(".csv"):
-        reader = csv.DictReader(text)
-        for record in reader:
-            yield f"{path}, line {reader.line_num}", {k: v for k, v in record.items() if k is not None}
+        yield from _csv_records(path, text)
         return
     for number, line in enumerate(text, 1):
         if not line.strip():
@@ -68,7 +74,39 @@ def read_records(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
             raise ValueError(f"{path}, line {number} is not valid JSON ({error}).") from error
         if not isinstance(record, dict):
             raise ValueError(f"{path}, line {number}: an item is a JSON object; got {type(record).__name__}.")
+        _require_characters(record, line, f"{path}, line {number}")
         yield f"{path}, line {number}", record
+
+
+def _csv_records(path: Path, text: io.StringIO) -> Iterator[tuple[str, dict[str, str]]]:
+    """Lines of a table by its columns; empty ones are left out, and so is what stands under a column without a name."""
+    reader = csv.reader(text)
+    try:
+        columns = next(reader, [])
+        twice = [name for name in columns if name and columns.count(name) > 1]
+        if twice:
+            raise ValueError(f"{path}, line 1: two columns are called {twice[0]!r}.")
+        for cells in reader:
+            if cells and len(cells) != len(columns):
+                raise ValueError(
+                    f"{path}, line {reader.line_num}: {len(cells)} cells under {len(columns)} columns. A text with a "
+                    "comma stands in quotes."
+                )
+            if cells:
+                yield f"{path}, line {reader.line_num}", {k: v for k, v in zip(columns, cells, strict=True) if k}
+    except csv.Error as error:
+        raise ValueError(f"{path}, line {reader.line_num} is no CSV: {error}.") from error
+
+
+def _require_characters(record: Mapping[str, Any], line: str, place: str) -> None:
+    r"""Refuse half a character, which JSON can write (``\ud800``) and no tokenizer can read."""
+    if "\\u" not in line:
+        return
+    try:
+        json.dumps(record, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        half = error.object[error.start]
+        raise ValueError(f"{place}: {half!r} is half a character, a surrogate without its other half.") from error
 
 
 def hub_records(name: str) -> Iterator[tuple[str, Mapping[str, Any]]]:

@@ -52,6 +52,21 @@ class Journal:
             file.write(line)
         self.done[key] = form
 
+    def answer(self, key: str, **fields: type) -> dict[str, Any]:
+        """A finished answer that has these fields of these types.
+
+        Raises:
+            ValueError: it lacks one, or has it of another type; the message names the file, the answer and the field.
+        """
+        form = self.done[key]
+        for name, kind in fields.items():
+            if not isinstance(form.get(name), kind):
+                raise ValueError(
+                    f"{self.path}: the answer {key!r} has no {name!r} of type {kind.__name__}; got "
+                    f"{form.get(name)!r:.40}. Remove its line, or choose another --out."
+                )
+        return form
+
 
 def settle(directory: Path, decides: Mapping[str, Any], beside: Mapping[str, Any], *, begun: bool) -> None:
     """Write the settings, or see that the directory's are the same.
@@ -61,16 +76,34 @@ def settle(directory: Path, decides: Mapping[str, Any], beside: Mapping[str, Any
         beside: what they do not depend on, such as how many are wanted; replaced at every call.
         begun: whether there are answers.
     Raises:
-        ValueError: the directory holds answers for other settings; the message names them.
+        ValueError: the directory holds answers for other settings, which the message names; or answers whose settings
+            are lost or damaged.
     """
     path, wanted = directory / SETTINGS, json.loads(json.dumps(dict(decides)))
-    if begun and path.exists():
-        known = read_json(path).get("decides", {})
+    if begun:
+        known = _decided(path)
         others = [name for name in {**known, **wanted} if known.get(name) != wanted.get(name)]
         if others:
             told = ", ".join(f"{name} {known.get(name)!r} and not {wanted.get(name)!r}" for name in others)
             raise ValueError(f"{directory} holds answers with {told}. Take the same settings, or another --out.")
     write_json_atomic(path, {"decides": wanted, "beside": dict(beside)})
+
+
+def _decided(path: Path) -> dict[str, Any]:
+    """What the answers beside this file depend on."""
+    if not path.exists():
+        raise ValueError(
+            f"{path.parent} holds answers and no {path.name}, so nothing says which settings they are for. Put the "
+            "file back, or take another --out."
+        )
+    form = read_json(path)
+    known = form.get("decides") if isinstance(form, dict) else None
+    if not isinstance(known, dict):
+        raise ValueError(
+            f"{path} is damaged: it names no settings under 'decides'. Put back the file that was written with the "
+            "answers, or take another --out."
+        )
+    return known
 
 
 def surroundings(device: str) -> dict[str, Any]:

@@ -7,7 +7,7 @@ number of tokens of the hidden text alone. The decoder sees the span and nothing
 
 from __future__ import annotations
 
-import hashlib
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -17,6 +17,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from analysis.pretrained.fingerprint import folder_fingerprint
 from analysis.pretrained.paper_table import Loop, RuleName
 from generators.ground.optional import optional_library
 from lo_theory.denoisers.data_tokens import DataTokens
@@ -36,7 +37,7 @@ _DREAM: dict[RuleName, DreamAlgorithm] = {
     "top-probability": "maskgit_plus",
     "margin": "topk_margin",
 }
-_TELLING, _TOLD = (".json", ".txt", ".model", ".py", ".safetensors", ".bin"), 16 << 20
+_REFUSED = "trust_remote_code=True"  # what the library advises where a model brings code that it may not run
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,7 +101,7 @@ class TextModel:
         tokenizer: of Hugging Face.
         shifted: as :class:`~lo_theory.denoisers.hugging_face.HuggingFaceDenoiser`.
         ends: ids that end a text; those among ``tokens.ids`` may be written.
-        about: name, revision and size of the weights: what tells one model from another.
+        about: name, revision and, of a folder, a digest of its files: what tells one model from another.
     """
 
     network: nn.Module
@@ -117,8 +118,19 @@ class TextModel:
         return None if there is None else there - len(self.tokens.before) - len(self.tokens.after)
 
     def ids(self, text: str) -> list[int]:
-        """Of a piece of text on its own."""
-        return list(self.tokenizer(text, add_special_tokens=False)["input_ids"])
+        """Of a piece of text on its own. A special token's name that stands in it, such as ``[MASK]``, is text too.
+
+        Tokenizers that cannot tell the two apart read the special token there.
+        """
+        named = any(name in text for name in self._special)
+        options = {"split_special_tokens": True} if named and hasattr(self.tokenizer, "split_special_tokens") else {}
+        return list(self.tokenizer(text, add_special_tokens=False, **options)["input_ids"])
+
+    @cached_property
+    def _special(self) -> tuple[str, ...]:
+        """Names of the tokenizer's special tokens."""
+        added = getattr(self.tokenizer, "added_tokens_decoder", {}).values()
+        return (*self.tokenizer.all_special_tokens, *(token.content for token in added if token.special))
 
     def text(self, ids: Sequence[int]) -> str:
         """Of ids, up to the first that ends a text."""
@@ -164,7 +176,8 @@ def load_text_model(
         ends: special tokens that may be written and end a text; None is the tokenizer's own end, if it has one.
     Raises:
         MissingLibraryError: without the extra ``hf``.
-        ValueError: no such model, or none that this machine can reach; a token that the tokenizer does not know; as
+        ValueError: no such model, or none that this machine can reach; one with code of its own without
+            ``remote_code``; a token that the tokenizer does not know; as
             :func:`~lo_theory.denoisers.hugging_face.load_hugging_face`.
     """
     library = optional_library("transformers", "a model in the format of Hugging Face")
@@ -175,13 +188,20 @@ def load_text_model(
     if folder.is_dir() and not (folder / "config.json").exists():
         raise ValueError(f"--model {name}: the folder has no config.json, so it holds no model of Hugging Face.")
     try:
-        tokenizer = library.AutoTokenizer.from_pretrained(name, trust_remote_code=remote_code)
+        tokenizer = _tokenizer(library, name, remote_code)
         written = ends if ends is not None else [tokenizer.eos_token] if tokenizer.eos_token else []
         loaded = load_hugging_face(
             name, 1, dtype=dtype, device=device, remote_code=remote_code, predicted=tuple(written)
         )
     except OSError as error:
-        raise ValueError(f"--model {name} cannot be loaded: {str(error).strip().splitlines()[0]}") from error
+        raise ValueError(f"--model {name} cannot be loaded: {_first(error)}") from error
+    except ValueError as error:
+        if _REFUSED not in str(error):
+            raise
+        raise ValueError(
+            f"--model {name} brings code of its own, which is not run unless it is asked for: look through it, and add "
+            "--trust-remote-code."
+        ) from error
     return TextModel(
         loaded.model,
         loaded.tokens,
@@ -192,14 +212,32 @@ def load_text_model(
     )
 
 
+def _tokenizer(library: Any, name: str, remote_code: bool) -> Any:
+    """The tokenizer of a model; OSError where there is none, ValueError of one line for whatever else goes wrong."""
+    try:
+        with warnings.catch_warnings():
+            if remote_code:  # it may have been written for an older version
+                warnings.filterwarnings("ignore", category=FutureWarning, module="transformers")
+            return library.AutoTokenizer.from_pretrained(name, trust_remote_code=remote_code)
+    except OSError:
+        raise
+    except Exception as error:  # of a damaged file, a library that it needs, or code that comes with the model
+        if _REFUSED in str(error):
+            raise
+        raise ValueError(
+            f"--model {name}: its tokenizer cannot be loaded: {type(error).__name__}: {_first(error)}"
+        ) from error
+
+
+def _first(error: BaseException) -> str:
+    """The first line of a message."""
+    return next(iter(str(error).strip().splitlines()), "no reason given")
+
+
 def _about(folder: Path, name: str, model: nn.Module) -> dict[str, Any]:
     """What tells this model from others, without the place that it lies in."""
     config = getattr(model, "config", None)
     found = {"name": folder.name if folder.is_dir() else name, "revision": getattr(config, "_commit_hash", None)}
     if folder.is_dir():
-        digest = hashlib.sha256()
-        for path in sorted(path for path in folder.iterdir() if path.suffix in _TELLING):
-            with path.open("rb") as file:  # of weights the names, sizes and first numbers: all of them take minutes
-                digest.update(f"{path.name} {path.stat().st_size}".encode() + file.read(_TOLD))
-        found["fingerprint"] = digest.hexdigest()[:16]
+        found["fingerprint"] = folder_fingerprint(folder)
     return found

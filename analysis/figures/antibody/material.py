@@ -8,9 +8,13 @@ has seen thousands of descendants of each.
 
 from __future__ import annotations
 
+import errno
 import itertools
 import os
+import struct
 import zipfile
+import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -34,6 +38,8 @@ _BASES, _ACIDS = "TCAG", "FFLLSSSSYY**CC*WLLLLPPPPHHQQRRRRIIIMTTTTNNKKSSRRVVVVAA
 _CODONS = {"".join(codon): acid for codon, acid in zip(itertools.product(_BASES, repeat=3), _ACIDS, strict=True)}
 _UNKNOWN = "X"
 _SHORTEST = 90  # residues; a V gene has about a hundred
+_DAMAGE = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, KeyError, ValueError, OverflowError, RuntimeError)
+"""What the standard library says of an archive that was cut off or changed; of unknown methods it is a RuntimeError."""
 
 
 @dataclass(frozen=True)
@@ -63,14 +69,14 @@ def antibody_denoiser(length: int, directory: Path, device: str = "cpu") -> Hugg
     """The pretrained model for sequences of this length; its three files are unpacked into ``directory``.
 
     Raises:
-        FileNotFoundError: the wheel is not there.
+        FileNotFoundError: the wheel is not there. ValueError: it is damaged.
     """
     unpacked = directory / "antiberty"
     missing = {name: inside for name, inside in _MODEL_FILES.items() if not (unpacked / name).exists()}
     if missing:
-        with zipfile.ZipFile(_wheel(WEIGHTS_WHEEL)) as wheel:
-            for name, inside in missing.items():
-                write_atomic(unpacked / name, wheel.read(inside))
+        contents = _read(_wheel(WEIGHTS_WHEEL), list(missing.values()))
+        for name, content in zip(missing, contents, strict=True):
+            write_atomic(unpacked / name, content)
     return load_hugging_face(unpacked, length, device=device)
 
 
@@ -78,10 +84,14 @@ def germline_genes(locus: Locus) -> list[Gene]:
     """One allele of each gene of a locus, by name.
 
     Raises:
-        FileNotFoundError: the wheel is not there.
+        FileNotFoundError: the wheel is not there. ValueError: it is damaged, or has no gene of the locus.
     """
-    with zipfile.ZipFile(_wheel(GENES_WHEEL)) as wheel:
-        return genes_in(wheel.read(_GENES_FILE).decode(), locus)
+    path = _wheel(GENES_WHEEL)
+    (content,) = _read(path, [_GENES_FILE])
+    genes = genes_in(content.decode(errors="replace"), locus)
+    if not genes:
+        raise _damaged(path, f"no gene of {locus} in {_GENES_FILE} is read through")
+    return genes
 
 
 def genes_in(fasta: str, locus: Locus) -> list[Gene]:
@@ -102,6 +112,21 @@ def genes_in(fasta: str, locus: Locus) -> list[Gene]:
 def translated(nucleotides: str) -> str:
     """Residues of whole codons, ``*`` for a stop and ``X`` where a base is unknown."""
     return "".join(_CODONS.get(nucleotides[i : i + 3], _UNKNOWN) for i in range(0, len(nucleotides) - 2, 3))
+
+
+def _read(path: Path, inside: Sequence[str]) -> list[bytes]:
+    """Files of a wheel, whole by their checksums."""
+    try:
+        with zipfile.ZipFile(path) as wheel:
+            return [wheel.read(name) for name in inside]
+    except (*_DAMAGE, OSError) as error:
+        if isinstance(error, OSError) and error.errno != errno.EINVAL:  # what a place before the file's beginning gives
+            raise
+        raise _damaged(path, str(error.args[-1]) if error.args else type(error).__name__) from error
+
+
+def _damaged(path: Path, why: str) -> ValueError:
+    return ValueError(f"{path} is damaged ({why.rstrip('.')}); remove it and fetch it again: make antibody.")
 
 
 def _wheel(name: str) -> Path:

@@ -178,6 +178,7 @@ class Rates:
 @dataclass(frozen=True)
 class Outer:
     train_rows: int = 3
+    own_code: bool = False
     rows: int = 4
     inner: Rates = Rates()
 
@@ -188,6 +189,8 @@ class Outer:
         ("learning_rate must be positive", "--learning-rate must be positive"),
         ("got train_rows = 0. Lower learning_rate.", "got --train-rows = 0. Lower --learning-rate."),
         ("its training has learning_rate=1, this one 2", "its training has --learning-rate=1, this one 2"),
+        ("Pass the argument `own_code=True` for it.", "Pass the argument `--own-code` for it."),
+        ("it has own_code=False, own_code=Truest", "it has --no-own-code, --own-code=Truest"),
         ("min_ratio and rows are no options", "min_ratio and rows are no options"),
         ("/data/train_rows/train_rows.npy: my_train_rows", "/data/train_rows/train_rows.npy: my_train_rows"),
     ],

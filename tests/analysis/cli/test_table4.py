@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 import sys
 from pathlib import Path
@@ -223,6 +224,48 @@ def test_settings_hold_from_the_first_answer_on(tmp_path):
         settle(tmp_path, {"steps": 1}, {}, begun=True)
     settle(tmp_path, {"steps": 2}, {"limit": 5}, begun=True)
     assert json.loads((tmp_path / "settings.json").read_text())["beside"] == {"limit": 5}
+
+
+@pytest.mark.parametrize("content", ["[]", '"x"', "{}", '{"decides": []}'])
+def test_damaged_settings_are_named(content, tmp_path):
+    (tmp_path / "settings.json").write_text(content)
+    with pytest.raises(ValueError, match=r"settings\.json is damaged: .* or take another --out"):
+        settle(tmp_path, {"steps": 1}, {}, begun=True)
+    assert (tmp_path / "settings.json").read_text() == content
+    settle(tmp_path, {"steps": 1}, {}, begun=False)
+
+
+def test_answers_without_their_settings_are_not_gone_on_from(model, here, capsys):
+    call = (model, "humaneval-single", "--items", "code.jsonl", "--limit", 1, "--rule", "margin")
+    assert run(*call) == 0
+    Path("out/settings.json").unlink()
+    capsys.readouterr()
+    assert run(*call, "--seed", 9) == 2
+    assert capsys.readouterr().err == (
+        "lo-theory: out holds answers and no settings.json, so nothing says which settings they are for. Put the file "
+        "back, or take another --out.\n"
+    )
+    assert not Path("out/settings.json").exists()
+
+
+def test_answers_without_their_fields_are_named(model, here, capsys):
+    call = (model, "humaneval-single", "--items", "code.jsonl", "--limit", 1, "--rule", "margin")
+    assert run(*call) == 0
+    Path("out/answers.jsonl").write_text('{"key": "margin Single/0", "completion": "x"}\n')
+    capsys.readouterr()
+    assert run(*call) == 2
+    assert (
+        "answers.jsonl: the answer 'margin Single/0' has no 'exact' of type bool; got None." in capsys.readouterr().err
+    )
+
+
+def test_a_verdict_without_its_fields_is_named(tmp_path):
+    item, answer = InfillItem("k", "a", "b", "c"), {"completion": "b", "exact": True, "tokens": 1, "calls": 1}
+    digest = hashlib.sha256(item.program("b").encode()).hexdigest()[:32]
+    verdicts = Journal(tmp_path / "programs.jsonl")
+    verdicts.add(digest, {"passed": True})
+    with pytest.raises(ValueError, match=rf"programs\.jsonl: the answer '{digest}' has no 'why' of type str"):
+        scored("code", item, answer, "margin", verdicts)
 
 
 def test_the_papers_numbers():

@@ -167,6 +167,33 @@ def test_without_the_wheels_the_way_out_is_said(tmp_path, monkeypatch):
             call()
 
 
+def damaged(kind, whole):
+    """The bytes of a wheel with one fault."""
+    if kind == "flipped":
+        at = whole.index(b"GCTGCT")
+        return whole[:at] + b"A" + whole[at + 1 :]
+    return {"empty": b"", "cut": whole[:-30], "moved": whole[40:]}[kind]
+
+
+@pytest.mark.parametrize("kind", ["empty", "cut", "flipped", "moved"])
+def test_a_damaged_wheel_is_named(genes, kind, tmp_path):
+    path = tmp_path / material.GENES_WHEEL
+    path.write_bytes(damaged(kind, path.read_bytes()))
+    with pytest.raises(ValueError, match=rf"{material.GENES_WHEEL} is damaged \(.+\); remove it .* make antibody\.$"):
+        germline_genes("IGHV")
+
+
+def test_a_wheel_without_what_is_looked_for(genes, tmp_path):
+    with pytest.raises(ValueError, match=r"is damaged \(no gene of IGLV in .*v\.fasta is read through\)"):
+        rows_of(OrdersUnit(locus="IGLV", genes=2, drawn=1), genes)
+    (tmp_path / material.GENES_WHEEL).rename(tmp_path / material.WEIGHTS_WHEEL)
+    with pytest.raises(
+        ValueError, match=r"antiberty.* is damaged \(There is no item named .*config\.json.*in the arch"
+    ):
+        antibody_denoiser(98, tmp_path / "new")
+    assert not (tmp_path / "new").exists()
+
+
 @needs_wheels
 def test_the_real_genes_and_weights(tmp_path):
     """Twenty residues in the order of the alphabet, and a model that knows a conserved one: the first cysteine."""

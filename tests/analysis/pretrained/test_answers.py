@@ -79,9 +79,10 @@ class TestLikelihood:
         asked = answers()
         assert asked.log_likelihood("Is it? ", "yes") == asked.log_likelihood("Is it?", " yes")
 
-    def test_what_has_no_likelihood(self, answers):
+    def test_what_has_no_likelihood(self, answers, monkeypatch):
         with pytest.raises(ValueError, match="no token of the continuation ''"):
             answers().log_likelihood(CONTEXT, "")
+        monkeypatch.setattr(TextModel, "ids", lambda self, text: [2] * len(text))  # [SEP]
         with pytest.raises(ValueError, match="no data token"):
             answers().log_likelihood(CONTEXT, "<|end|><|end|>[SEP]")
 
@@ -115,6 +116,15 @@ class TestWriting:
         assert asked.known(fits, [])["cut"] == 0
         with pytest.raises(ValueError, match="answers of 404 tokens do not fit: the model has room for 400"):
             answers(length=404).write("x", [])
+
+    def test_an_answer_without_its_fields_names_the_file(self, answers):
+        asked = answers()
+        asked.journal.add(asked._key(CONTEXT, []), {"text": "x", "tokens": 8})
+        asked.journal.add(asked._key(CONTEXT, "x"), {"log_prob": -1.5, "tokens": 1, "calls": 1, "cut": 0})
+        with pytest.raises(ValueError, match=r"a\.jsonl: the answer 'margin \w+' has no 'calls' of type int; got None"):
+            asked.write(CONTEXT, [])
+        with pytest.raises(ValueError, match=r"a\.jsonl: .* has no 'log_prob' of type str; got -1\.5"):
+            asked.log_likelihood(CONTEXT, "x")
 
     def test_what_is_known_is_not_asked_again(self, answers, monkeypatch):
         first = answers()

@@ -40,6 +40,14 @@ class TestFiles:
         )
         assert story_items(read_records(tmp_path / "a.csv")) == [InfillItem("7", "A. B.", " C.", " D. E.")]
 
+    def test_both_halves_of_a_character_are_one(self, tmp_path):
+        (tmp_path / "a.jsonl").write_text(r'{"a": "\ud83d\ude00"}')
+        assert [record for _, record in read_records(tmp_path / "a.jsonl")] == [{"a": "\U0001f600"}]
+
+    def test_a_comma_in_quotes_a_blank_line_and_columns_without_a_name(self, tmp_path):
+        (tmp_path / "a.csv").write_text('a,b,,\r\n\r\n"1, 2",3,,\r\n')
+        assert list(read_records(tmp_path / "a.csv")) == [(f"{tmp_path / 'a.csv'}, line 3", {"a": "1, 2", "b": "3"})]
+
     @pytest.mark.parametrize(
         ("name", "content", "words"),
         [
@@ -47,6 +55,19 @@ class TestFiles:
             ("a.jsonl", b'{"a": 1}\n{"a": \n', "line 2 is not valid JSON"),
             ("a.jsonl", b"[1]\n", "line 1: an item is a JSON object; got list"),
             ("a.csv", b"\xff\xfe\xff", "no text in UTF-8"),
+            ("a.csv", b"a,b\n1,2\n\n1,2,3\n", r"a\.csv, line 4: 3 cells under 2 columns.* in quotes"),
+            ("a.csv", b'a,b\n"1\n2"\n', r"a\.csv, line 3: 1 cells under 2 columns"),
+            ("a.csv", b"a,b,a\n1,2,3\n", r"a\.csv, line 1: two columns are called 'a'"),
+            ("a.csv", b"a\n1\n" + b"x" * 140_000, r"a\.csv, line 3 is no CSV: field larger"),
+            ("a.jsonl.gz", gzip.compress(b"{}" * 99, mtime=0)[:20], r"a\.jsonl\.gz is no whole gzip file: .*end"),
+            ("a.jsonl.gz", b"{}\n", r"a\.jsonl\.gz is no whole gzip file: Not a gzipped"),
+            (
+                "a.jsonl.gz",
+                gzip.compress(b"", mtime=0)[:10] + b"\xff" * 20,
+                r"a\.jsonl\.gz is no whole gzip file: Error -3",
+            ),
+            ("a.jsonl", b'{}\n{"a": ["x\\ud83d"]}\n', r"a\.jsonl, line 2: '\\ud83d' is half a character"),
+            ("a.jsonl", b'{"\\udc00": 1}\n', r"a\.jsonl, line 1: '\\udc00' is half a character"),
         ],
     )
     def test_what_is_no_file_of_items(self, name, content, words, tmp_path):

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
+
 import numpy as np
 import pytest
 import torch
 
+from analysis.pretrained.fingerprint import folder_fingerprint
 from analysis.pretrained.paper_table import RULES
 from analysis.pretrained.text_model import Decoding, load_text_model
 from tests.lo_theory.samplers.test_published import probabilities
@@ -135,6 +138,57 @@ def test_what_tells_models_apart_names_no_place(load, folders, tmp_path):
     assert about["name"] == folders["llada"].name
     assert str(folders["llada"].parent) not in str(about)
     assert about["fingerprint"] != load("around").about["fingerprint"]
+
+
+@pytest.mark.parametrize("around", ["llada", "around"])
+def test_the_name_of_a_special_token_in_a_text_is_text(load, around):
+    model = load(around)
+    text = "a [MASK] b<|end|>"
+    assert model.text(model.ids(text)) == text
+    assert model.tokens.mask not in model.ids(text)
+    assert model.ids("a [MASK]") == [i for letter in "a [MASK]" for i in model.ids(letter)]
+    assert model.tokenizer("[MASK]", add_special_tokens=False)["input_ids"] == [model.tokens.mask]
+
+
+def test_code_that_may_not_run_is_said_with_the_option(folders):
+    with pytest.raises(ValueError, match=r"^--model \S+ brings code of its own.* add --trust-remote-code\.$"):
+        load_text_model(str(folders["llada"]))
+
+
+@pytest.mark.parametrize("content", ["{", None])
+def test_a_tokenizer_that_is_damaged_or_missing_is_said_in_a_line(content, folders, tmp_path):
+    copy = shutil.copytree(folders["llada"], tmp_path / "copy")
+    (copy / "tokenizer.json").unlink()
+    if content is not None:
+        (copy / "tokenizer.json").write_text(content)
+    with pytest.raises(ValueError, match=r"^--model \S+copy: its tokenizer cannot be loaded: \w+: .+$"):
+        load_text_model(str(copy), remote_code=True)
+
+
+def test_a_change_anywhere_in_the_weights_is_another_model(tmp_path):
+    """A file read whole shows every byte; of one that is read in pieces only what lies in them."""
+    path = tmp_path / "model.safetensors"
+    with path.open("wb") as file:
+        file.truncate(20 << 20)
+    seen = {folder_fingerprint(tmp_path)}
+    for at in (0, 17 << 20, (20 << 20) - 1):
+        with path.open("r+b") as file:
+            file.seek(at)
+            file.write(b"x")
+        seen |= {folder_fingerprint(tmp_path), folder_fingerprint(tmp_path, whole=1, places=2)}
+    assert len(seen) == 1 + 3 + 2  # two pieces, the beginning and the end, miss the middle
+    sparse = folder_fingerprint(tmp_path, whole=1, places=9)
+    with path.open("r+b") as file:
+        file.seek(17 << 20)
+        file.write(b"y" * (2 << 20))
+    assert folder_fingerprint(tmp_path, whole=1, places=9) != sparse
+
+
+def test_a_copy_is_the_same_model(folders, tmp_path):
+    copy = shutil.copytree(folders["llada"], tmp_path / "copy", copy_function=shutil.copyfile)
+    (copy / "model.safetensors").touch()
+    (copy / "more.bin").mkdir()
+    assert folder_fingerprint(copy) == folder_fingerprint(folders["llada"])
 
 
 @pytest.mark.parametrize("name", ["./nowhere", "/nowhere/at/all", "a/b/c"])
