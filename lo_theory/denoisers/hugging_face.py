@@ -9,7 +9,9 @@ What a sequence is to the model:
 - **Padding.** Pads stand at the end of a row, behind which ``after`` follows no more: it follows the last token. By
   default no pad ever reaches the model: rows of one length go in together, without an attention mask, so that a row
   answers as it would alone even in a model that ignores its attention mask. ``attention_mask=True`` sends all rows at
-  once, pads masked out.
+  once, pads masked out, and is right only in a model whose tokens never see a pad that is masked out. ConvBERT's
+  convolutions and FNet's Fourier transform do, and code like LLaDA's ignores its mask: each is off by nats. The first
+  row with pads is also asked alone, and such a model is refused.
 - **Shift.** A ``shifted`` model (Dream) tells of position i at position i - 1, as an autoregressive one does; of the
   very first position it tells there.
 - **End of text.** A token like others, if it was named; :meth:`DataTokens.until_end` cuts.
@@ -22,8 +24,7 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from types import ModuleType
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from jaxtyping import Bool, Float, Int64, Integer
@@ -32,9 +33,13 @@ from torch import Tensor, nn
 from generators.ground.optional import optional_library
 from lo_theory.denoisers.data_tokens import DataTokens, data_tokens
 from lo_theory.denoisers.denoiser import whole_tokens
-from lo_theory.denoisers.weights_size import require_room_for
+from lo_theory.denoisers.loading import DTypeName, load_files, whole_counts
 
-DTypeName = Literal["float32", "bfloat16", "float16", "float64"]
+__all__ = ["DTypeName", "HuggingFaceDenoiser", "load_hugging_face", "positions"]
+
+
+_APART, _APART_NARROW = 1e-3, 0.1
+"""Total variation between a row's answers alone and beside longer rows that is rounding still, in 32 and in 16 bits."""
 
 
 class HuggingFaceDenoiser:
@@ -47,10 +52,11 @@ class HuggingFaceDenoiser:
         shifted: position i is answered at position i - 1.
         everywhere: answer at visible positions too. Else they hold NaN, and only masked positions pay for the head
             where the head can be told apart (a linear layer that is not the input embedding).
-        attention_mask: send rows with pads at once, pads masked out; else rows of each length apart, without pads.
+        attention_mask: send rows with pads at once, pads masked out; else rows of each length apart, without pads. Only
+            for a model that heeds its attention mask everywhere: one row is tried, and no more.
         batch_size: rows that the model sees at once; what memory allows.
     Raises:
-        ValueError: ``length < 1`` or ``batch_size < 1``; more positions than the model's; data tokens past its ids.
+        ValueError: a length or batch size that is no whole number or below 1; more positions than the model's.
     """
 
     def __init__(
@@ -64,12 +70,12 @@ class HuggingFaceDenoiser:
         attention_mask: bool = False,
         batch_size: int = 64,
     ) -> None:
-        if length < 1 or batch_size < 1:
-            raise ValueError(f"length and batch_size are at least 1; got {length} and {batch_size}.")
+        whole_counts(length=length, batch_size=batch_size)
         _require_positions(model, length + len(tokens.before) + len(tokens.after))
         self.model, self.tokens, self.length, self.vocabulary = model, tokens, length, tokens.vocabulary
         self.shifted, self.everywhere, self.attention_mask = shifted, everywhere, attention_mask
         self.batch_size = batch_size
+        self._pads_tried = not attention_mask
         self._ids = torch.tensor(tokens.ids)
 
     @torch.no_grad()
@@ -81,10 +87,11 @@ class HuggingFaceDenoiser:
         Raises:
             TypeError: tokens that are no integers.
             ValueError: another shape than (B, L), a token out of range, a pad before a token, a row of pads alone; a
-                model that answers with another number of logits.
+                model that answers with another number of logits; one that sees pads which are masked out.
         """
         tokens = whole_tokens(tokens, self.length)
         pads = tokens == self.vocabulary + 1
+        _require_known(tokens, self.vocabulary)
         _require_pads_last(pads)
         asked = ~pads if self.everywhere else tokens == self.vocabulary
         answers = torch.full((*tokens.shape, self.vocabulary), math.nan, dtype=self._precision, device=tokens.device)
@@ -96,7 +103,36 @@ class HuggingFaceDenoiser:
                 found = self._log_probs(tokens[rows, :longest], used[rows], where).to(tokens.device)
                 row, position = where.nonzero(as_tuple=True)
                 answers[rows[row], position] = found
+                if not self._pads_tried:
+                    self._try_pads(tokens[rows], used[rows], where, answers[rows])
         return answers
+
+    def _try_pads(
+        self,
+        tokens: Int64[Tensor, "b L"],
+        used: Int64[Tensor, " b"],
+        where: Bool[Tensor, "b l"],
+        answers: Float[Tensor, "b L V"],
+    ) -> None:
+        """Ask the first row that had pads beside it once more, alone.
+
+        Raises:
+            ValueError: it answers otherwise: the model sees pads that are masked out.
+        """
+        padded = ((used < where.shape[1]) & where.any(dim=1)).nonzero().flatten()
+        if not len(padded):
+            return
+        row, n = int(padded[0]), int(used[padded[0]])
+        at = where[row : row + 1, :n]
+        alone = self._log_probs(tokens[row : row + 1, :n], used[row : row + 1], at).to(answers.device)
+        apart = (alone.exp() - answers[row, :n][at[0]].exp()).abs().sum(dim=-1).max().item() / 2
+        narrow = next(self.model.parameters()).dtype in (torch.bfloat16, torch.float16)
+        if apart > (_APART_NARROW if narrow else _APART):
+            raise ValueError(
+                f"attention_mask=True is not for this model: it sees pads that are masked out, and answers a row with "
+                f"pads otherwise than alone (total variation {apart:.2g}). Leave attention_mask=False."
+            )
+        self._pads_tried = True
 
     @property
     def _device(self) -> torch.device:
@@ -174,33 +210,23 @@ def load_hugging_face(
 
     Args:
         length, everywhere, attention_mask, batch_size: as :class:`HuggingFaceDenoiser`.
-        remote_code: run code that comes with the model, as LLaDA and Dream need; they are loaded by ``AutoModel``, the
-            others by ``AutoModelForMaskedLM``.
+        dtype: of the weights. device: where they go.
+        remote_code: run code that comes with the model, as LLaDA and Dream need; what was written for an older version
+            of ``transformers`` is helped (:mod:`~lo_theory.denoisers.published_code`).
         shifted: whether position i is answered at i - 1; None is whether the configuration says "Dream".
         predicted, around: as :func:`~lo_theory.denoisers.data_tokens.data_tokens`.
     Raises:
         MissingLibraryError: without the extra ``hf``.
-        ValueError: weights that do not fit into the memory of the device; a model with code of its own that was not
-            asked for; no mask token; a layer that the files have no weights for (it would be random). OSError: no such
-            model.
+        ValueError: no such dtype or device; weights that do not fit into the memory of the device, or of other shapes
+            than the configuration says; a model with code of its own that was not asked for, or that fails; no mask
+            token; a layer that the files have no weights for (it would be random); as :class:`HuggingFaceDenoiser`.
+        OSError: no such folder, no such model on the hub, or files that are missing, cut or damaged.
     """
     library = optional_library("transformers", "a model in the format of Hugging Face")
-    where, kind = str(name), getattr(torch, dtype)
-    config = library.AutoConfig.from_pretrained(where, trust_remote_code=remote_code)
-    require_room_for(where, kind, torch.device(device))
-    own_code = "AutoModel" in (getattr(config, "auto_map", None) or {})
-    loader = library.AutoModel if own_code else library.AutoModelForMaskedLM
-    with _silence(library):
-        model, told = loader.from_pretrained(
-            where, config=config, dtype=kind, trust_remote_code=remote_code, output_loading_info=True
-        )
-    if told["missing_keys"]:
-        raise ValueError(
-            f"the files of {where} have no weights for {min(told['missing_keys'])}: no masked model of it."
-        )
-    tokenizer = library.AutoTokenizer.from_pretrained(where, trust_remote_code=remote_code)
+    whole_counts(length=length, batch_size=batch_size)
+    model, tokenizer, config = load_files(library, name, dtype=dtype, device=device, remote_code=remote_code)
     return HuggingFaceDenoiser(
-        model.to(device).eval(),
+        model,
         data_tokens(tokenizer, config, predicted=predicted, around=around),
         length,
         shifted="dream" in str(getattr(config, "model_type", "")).lower() if shifted is None else shifted,
@@ -208,21 +234,6 @@ def load_hugging_face(
         attention_mask=attention_mask,
         batch_size=batch_size,
     )
-
-
-@contextmanager
-def _silence(library: ModuleType) -> Iterator[None]:
-    """Keep the report on unused weights and the progress bar to the library; what is missing is an error here."""
-    logging = library.utils.logging
-    level, shown = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(level)
-        if shown:
-            logging.enable_progress_bar()
 
 
 @contextmanager
@@ -250,6 +261,15 @@ def _head_at(model: nn.Module, row: Int64[Tensor, " M"], position: Int64[Tensor,
         hook.remove()
 
 
+def _require_known(tokens: Int64[Tensor, "B L"], vocabulary: int) -> None:
+    outside = (tokens < 0) | (tokens > vocabulary + 1)
+    if outside.any():
+        raise ValueError(
+            f"symbols lie in range({vocabulary}), or are the mask {vocabulary} or the pad {vocabulary + 1}; got "
+            f"{int(tokens[outside][0])}."
+        )
+
+
 def _require_pads_last(pads: Bool[Tensor, "B L"]) -> None:
     wrong = (pads[:, :-1] & ~pads[:, 1:]).any(dim=1) | pads.all(dim=1)
     if wrong.any():
@@ -261,9 +281,20 @@ def positions(model: nn.Module) -> int | None:
     """Tokens of the longest sequence, specials among them; None where the configuration does not say."""
     config = getattr(model, "config", None)
     there = getattr(config, "max_position_embeddings", None) or getattr(config, "max_sequence_length", None)
-    if there is not None and getattr(config, "model_type", "") in ("roberta", "xlm-roberta", "camembert"):
-        there -= getattr(config, "pad_token_id", 0) + 1  # their positions begin after the pad's
-    return there
+    return None if there is None else there - _unused_positions(model, there)
+
+
+def _unused_positions(model: nn.Module, there: int) -> int:
+    """Rows of the position embedding that no token uses: with a row for pads, positions begin after it.
+
+    So it is in RoBERTa and its kin, MPNet, ESM with absolute positions, I-BERT and others; an embedding of words has a
+    row for pads, too, and another name.
+    """
+    for name, module in model.named_modules():
+        pad, weight = getattr(module, "padding_idx", None), getattr(module, "weight", None)
+        if pad is not None and "position" in name.rpartition(".")[2] and isinstance(weight, Tensor):
+            return pad + 1 if len(weight) == there else 0
+    return 0
 
 
 def _require_positions(model: nn.Module, needed: int) -> None:

@@ -94,13 +94,29 @@ def test_a_batch_with_pads_is_its_rows_one_by_one(kind, attention_mask, load):
         assert answer[:n][~asked].isnan().all()
 
 
-def test_a_model_that_ignores_its_mask_needs_rows_without_pads(load):
-    """The negative control: with pads in the batch such a model answers otherwise, which is why none reach it."""
-    tokens = masked_rows(load("llada"), 2)
-    tokens[1, 4:] = load("llada").vocabulary + 1
-    apart, together = (load("llada", attention_mask=flag)(tokens) for flag in (False, True))
-    assert torch.allclose(apart[0], together[0], atol=1e-11, equal_nan=True)
-    assert not torch.allclose(apart[1], together[1], atol=1e-3, equal_nan=True)
+@pytest.mark.parametrize("kind", OWN)
+def test_a_model_that_ignores_its_mask_is_refused_pads(kind, load):
+    """The negative control: beside pads such a model answers otherwise, which is why none reach it by default."""
+    denoiser = load(kind, attention_mask=True)
+    tokens = masked_rows(denoiser, 3)
+    assert torch.allclose(denoiser(tokens), load(kind)(tokens), atol=1e-11, equal_nan=True)  # no pads: all is well
+    tokens[1, 4:] = denoiser.vocabulary + 1
+    for _ in range(2):
+        with pytest.raises(ValueError, match="it sees pads that are masked out"):
+            denoiser(tokens)
+
+
+def test_pads_are_tried_once(load):
+    denoiser = load("Bert", attention_mask=True)
+    tokens = masked_rows(denoiser, 3)
+    tokens[1, 4:] = denoiser.vocabulary + 1
+    sizes = []
+    hook = denoiser.model.register_forward_hook(lambda m, i, o: sizes.append(len(o.logits)))
+    denoiser(tokens)
+    denoiser(tokens)
+    hook.remove()
+    rows = int((tokens == denoiser.vocabulary).sum()), int((tokens[1] == denoiser.vocabulary).sum())
+    assert sizes in ([3, 1, 3], [rows[0], rows[1], rows[0]])
 
 
 @pytest.mark.parametrize("kind", [*STOCK, *OWN])
@@ -219,8 +235,9 @@ def test_refusals(load):
     for row in ([pad, 0, 1, 2, 3, 4, 5], [0, pad, 1, 2, 3, 4, 5], [pad] * 7):
         with pytest.raises(ValueError, match="pads stand at the end"):
             denoiser(torch.tensor([row]))
-    with pytest.raises(ValueError, match="got 99"):
-        denoiser(torch.tensor([[99, *[denoiser.vocabulary] * 6]]))
+    for wrong in ([99, *[denoiser.vocabulary] * 6], [99, *[0] * 6], [-1, *[0] * 6]):  # with masks and without
+        with pytest.raises(ValueError, match=f"got {wrong[0]}"):
+            denoiser(torch.tensor([wrong]))
     with pytest.raises(TypeError, match="integers"):
         denoiser(torch.zeros(1, 7))
     with pytest.raises(ValueError, match="40 positions; a sequence with what stands around it takes 41"):

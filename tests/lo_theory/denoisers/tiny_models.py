@@ -21,25 +21,31 @@ from transformers import PretrainedConfig
 class TinyConfig(PretrainedConfig):
     model_type = "{kind}"
 
-    def __init__(self, vocab_size=19, hidden_size=16, layers=2, max_sequence_length=64, **rest):
+    def __init__(self, vocab_size=19, hidden_size=16, layers=2, max_sequence_length=64, use_cache=False, **rest):
         self.vocab_size, self.hidden_size, self.layers = vocab_size, hidden_size, layers
-        self.max_sequence_length = max_sequence_length
-        super().__init__(**rest)
+        self.max_sequence_length, self.num_attention_heads, self.rope_theta = max_sequence_length, 1, 100.0
+        if self.model_type == "Dream":
+            self.rope_scaling = None
+        super().__init__(use_cache=use_cache, **rest)
 """
 
-# It ignores its attention mask, as the published code of LLaDA did: a batch with pads is not its rows.
+# In the manner of the published code, which was written for transformers 4, where it meets the library. LLaDA's: no
+# post_init, tie_weights without keywords, use_cache read from the configuration. Dream's: post_init, a list of tied
+# weights, initial weights of its own, rotary frequencies in a buffer that is in no file, a from_pretrained around the
+# library's, with settings of generation of its own. Both ignore their attention mask, as LLaDA's did: a batch with pads
+# is not its rows.
 MODELING = """
 import torch
 from torch import nn
-from transformers import PreTrainedModel
+from transformers import GenerationConfig, PreTrainedModel
 from transformers.modeling_outputs import CausalLMOutputWithPast
+from transformers.modeling_rope_utils import ROPE_INIT_FUNCTIONS
 
 from .configuration_tiny import TinyConfig
 
 
-class TinyModel(PreTrainedModel):
+class Parts(PreTrainedModel):
     config_class = TinyConfig
-    all_tied_weights_keys = {{}}
 
     def __init__(self, config):
         super().__init__(config)
@@ -53,13 +59,77 @@ class TinyModel(PreTrainedModel):
     def get_output_embeddings(self):
         return self.head
 
-    def forward(self, input_ids, attention_mask=None):
+    def turned(self, vectors):
+        return vectors
+
+    def forward(self, input_ids, attention_mask=None, use_cache=None, return_dict=None):
         self.seen.append(tuple(input_ids.shape))
         h = self.words(input_ids) + self.places(torch.arange(input_ids.shape[1], device=input_ids.device))
         for layer in self.layers:
             q, k, v = layer(h).chunk(3, dim=-1)
-            h = h + (q @ k.mT).softmax(dim=-1) @ v
+            h = h + (self.turned(q) @ self.turned(k).mT).softmax(dim=-1) @ v
         return CausalLMOutputWithPast(logits=self.head(h))
+
+
+class LikeLLaDA(Parts):
+    def forward(self, input_ids, attention_mask=None, use_cache=None, return_dict=None):
+        use_cache = self.config.use_cache if use_cache is None else use_cache
+        return super().forward(input_ids)
+
+    def tie_weights(self):
+        pass
+
+
+class Rotary(nn.Module):
+    def __init__(self, config):
+        super().__init__()
+        self.rope_type = "default" if config.rope_scaling is None else config.rope_scaling["rope_type"]
+        frequencies, self.scaling = ROPE_INIT_FUNCTIONS[self.rope_type](config, None)
+        self.register_buffer("inv_freq", frequencies, persistent=False)
+        self.original_inv_freq = self.inv_freq
+
+    def forward(self, vectors):
+        angles = torch.arange(vectors.shape[1], device=vectors.device)[:, None] * self.inv_freq
+        cos, sin = angles.cos().to(vectors), angles.sin().to(vectors)
+        a, b = vectors.chunk(2, dim=-1)
+        return torch.cat((a * cos - b * sin, b * cos + a * sin), dim=-1) * self.scaling
+
+
+class Settings(GenerationConfig):
+    def __init__(self, **given):
+        self.steps = given.pop("steps", 512)
+        self._from_model_config = given.pop("_from_model_config", False)
+        self.transformers_version = given.pop("transformers_version", "4.46.2")
+        self.validate(is_init=True)
+
+    def validate(self, is_init=False):
+        pass
+
+
+class LikeDream(Parts):
+    _tied_weights_keys = ["head.weight"]
+
+    def __init__(self, config):
+        super().__init__(config)
+        self.rotary = Rotary(config)
+        self.post_init()
+
+    def _init_weights(self, module):
+        if isinstance(module, (nn.Linear, nn.Embedding)):
+            module.weight.data.normal_()
+
+    @classmethod
+    def from_pretrained(cls, *args, **options):
+        model = super().from_pretrained(*args, **options)
+        model.generation_config = Settings.from_dict(dict(steps=3))
+        return model
+
+    def turned(self, vectors):
+        return self.rotary(vectors)
+
+
+class TinyModel(LikeDream if TinyConfig.model_type == "Dream" else LikeLLaDA):
+    pass
 """
 
 
