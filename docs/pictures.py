@@ -56,6 +56,7 @@ _OWN: dict[tuple[str, ScaleName], tuple[str, ...]] = {
     ("samplers", "smoke"): ("samplers", "samplers_noised"),
     ("scaling", "smoke"): ("scaling",),
     ("slabs", "smoke"): ("slabs",),
+    ("table1", "long"): ("table1_distance",),
     ("table1", "small"): ("table1",),
     ("table2", "smoke"): ("table2",),
     ("table3", "smoke"): ("table3",),
