@@ -14,10 +14,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from analysis.figures.table1.long_unit import LongTable1Unit
+from analysis.figures.table1.long_unit import sized_network
 from analysis.lab.rows import Row
-from analysis.measures.kept_network import kept_network
-from analysis.measures.learner import TEST, masked_objective
+from analysis.measures.learner import TEST
 from analysis.measures.rule_sweep import EXPERIMENT_NAME, SizedUnit
 from analysis.measures.task_error import KL, task_error
 from lo_theory.denoisers.network import MaskedDenoiser
@@ -38,10 +37,9 @@ class DistanceUnit(SizedUnit):
     samples: int = 256
 
     def measure(self, directory: Path, device: torch.device) -> Iterator[Row]:
-        """Means over the positions of a role, in nats; the network is that of :class:`LongTable1Unit`."""
+        """Means over the positions of a role, in nats; the network is that of ``sized_network``."""
         distribution = self.build()
-        network = LongTable1Unit(model=self.model, seed=self.seed, setting=self.setting)
-        denoiser = MaskedDenoiser(kept_network(network, masked_objective(self.setting), directory, device))
+        denoiser = MaskedDenoiser(sized_network(self, directory, device))
         posterior = exact_posterior(distribution)
         for latents_hidden in (False, True):
             found = task_error(

@@ -28,6 +28,7 @@ from lo_theory.denoisers.oracle import PosteriorDenoiser
 from lo_theory.estimate import exact_estimate, mean_estimate
 from lo_theory.learning.checkpoint import load_checkpoint
 from lo_theory.learning.memory import weight_count
+from lo_theory.learning.network import Transformer
 from lo_theory.posteriors.exact import forgiving_posterior
 from lo_theory.samplers.menu import MARGIN, TOP, VANILLA, SamplingRule, sequence_rules
 
@@ -84,8 +85,7 @@ class LongTable1Unit(SizedUnit):
         """Who answers, and a digest that tells it from any other."""
         if self.model == CONTROL:
             return PosteriorDenoiser(forgiving_posterior(distribution)), distribution.fingerprint
-        network = kept_network(self, masked_objective(self.setting), directory, device)
-        return MaskedDenoiser(network), weights_digest(self, directory)
+        return MaskedDenoiser(sized_network(self, directory, device)), weights_digest(self, directory)
 
     def _cost(self, directory: Path, about: Subject) -> Iterator[Row]:
         """Weights, operations and seconds of the training, as its file has them."""
@@ -93,3 +93,9 @@ class LongTable1Unit(SizedUnit):
         spent = {WEIGHTS: weight_count(kept.network), FLOPS: kept.flops, SECONDS: kept.seconds}
         for metric, value in spent.items():
             yield about.row(EXPERIMENT_NAME, metric, exact_estimate(float(value)), step=kept.step)
+
+
+def sized_network(unit: SizedUnit, directory: Path, device: torch.device) -> Transformer:
+    """The network of the :class:`LongTable1Unit` with a unit's model, seed and setting; trained if it is not kept."""
+    trained = LongTable1Unit(model=unit.model, seed=unit.seed, setting=unit.setting)
+    return kept_network(trained, masked_objective(unit.setting), directory, device)

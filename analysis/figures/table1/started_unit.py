@@ -15,10 +15,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from analysis.figures.table1.long_unit import LongTable1Unit
+from analysis.figures.table1.long_unit import sized_network
 from analysis.lab.rows import Row
-from analysis.measures.kept_network import kept_network
-from analysis.measures.learner import masked_objective
 from analysis.measures.rule_sweep import EXPERIMENT_NAME, GENERATE, SizedUnit, sweep_rows
 from lo_theory.denoisers.network import MaskedDenoiser
 from lo_theory.estimate import mean_estimate
@@ -44,11 +42,10 @@ class StartedUnit(SizedUnit):
     samples: int = 100
 
     def measure(self, directory: Path, device: torch.device) -> Iterator[Row]:
-        """What ``table1`` has, and when the first latent comes; the network is that of :class:`LongTable1Unit`."""
+        """What ``table1`` has, and when the first latent comes; the network is that of ``sized_network``."""
         distribution = self.build()
         about = self.about(distribution)
-        network = LongTable1Unit(model=self.model, seed=self.seed, setting=self.setting)
-        denoiser = MaskedDenoiser(kept_network(network, masked_objective(self.setting), directory, device))
+        denoiser = MaskedDenoiser(sized_network(self, directory, device))
         rule = next(rule for rule in sequence_rules(distribution.length, distribution.length) if rule.name == MARGIN)
         drawn = distribution.rows(self.sample_seed(GENERATE), 0, self.samples)
         for given in (number for number in self.given if number <= distribution.n_latents):
