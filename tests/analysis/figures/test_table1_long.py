@@ -61,7 +61,7 @@ class TestSizes:
         assert [type(u).__name__ for u in found] == [
             *("LongTable1Unit", "DistanceUnit", "StartedUnit", "LongTable1Unit")
         ] * 5
-        assert [u.setting.generated for u in found] == [400] * 3 + [1000] * 17
+        assert [u.setting.generated for u in found] == [400] * 3 + [1000] + [400] * 3 + [1000] * 13
         assert EXPERIMENT.growing == ("long",)
 
     def test_what_the_exact_posterior_does_knows_nothing_of_the_recipe(self):
