@@ -23,7 +23,7 @@ from lo_theory.samplers.decoder import (
     top_probability,
     vanilla,
 )
-from lo_theory.samplers.reveal import binomial, counted, k_per_step, scheduled
+from lo_theory.samplers.reveal import binomial, counted, k_per_step, least_confident_first, scheduled
 from lo_theory.samplers.scores import (
     Score,
     left_to_right_score,
@@ -83,6 +83,17 @@ def blocks(inner: Decoder, size: int, length: int) -> Decoder:
     return replace(inner, reveal=in_blocks(inner.reveal, size, length))
 
 
+def doubtful_start(inner: Decoder, tokens: int = 1) -> Decoder:
+    """``inner`` from so many tokens of the *lowest* score, one per step: what nothing visible tells of is drawn first.
+
+    Raises:
+        ValueError: ``inner`` has a planner, which decides every token anew; as ``least_confident_first``.
+    """
+    if inner.planner is not None:
+        raise ValueError("a planner decides every token anew at each step, so none of them comes first.")
+    return replace(inner, reveal=least_confident_first(inner.reveal, tokens))
+
+
 def random_counts(counts: Sequence[int]) -> Decoder:
     """``counts[t]`` random positions at step t: the sampler that the information curve prices exactly."""
     return Decoder(random_score, counted(counts), sample_token())
@@ -103,6 +114,7 @@ NAMED_DECODERS: Mapping[str, Callable[..., Decoder]] = MappingProxyType(
         "entropy bound": entropy_bound,
         "klass": klass,
         "blocks": blocks,
+        "doubtful start": doubtful_start,
         "random counts": random_counts,
         "remdm": remdm,
         "path planning": path_planning,

@@ -156,6 +156,34 @@ def counted(counts: Sequence[int]) -> RevealRule:
     return RevealRule(choose, len(numbers))
 
 
+def least_confident_first(rule: RevealRule, tokens: int) -> RevealRule:
+    """At each of the first steps the *worst* position of every row, alone; then ``rule``.
+
+    Where nothing visible tells of a token, its answer is its prior, which is easily learned, and the token that is
+    drawn gives the others something to follow from. With exact conditionals nothing changes in the law (chain rule).
+    For generation: where a prompt decides the answer, as in a puzzle, a guess is only a guess.
+
+    Args:
+        rule: sees its own count of steps, the ones before included.
+        tokens: of them.
+    Raises:
+        ValueError: ``tokens < 0``; ``rule`` names its steps, and not more of them than that.
+    """
+    if tokens < 0:
+        raise ValueError(f"no fewer than 0 tokens come first; got {tokens}.")
+    if rule.steps is not None and rule.steps <= tokens:
+        raise ValueError(
+            f"this rule reveals everything in {rule.steps} steps, so fewer tokens come first; got {tokens}."
+        )
+
+    def choose(now: Situation, generator: torch.Generator) -> Bool[Tensor, "B L"]:
+        if now.step >= tokens:
+            return rule.choose(now, generator)
+        return reveal_top_k(-now.score, now.hidden, torch.ones_like(now.hidden[:, 0], dtype=torch.int64))
+
+    return RevealRule(choose, rule.steps)
+
+
 def reveal_probability(step: int, steps: int, schedule: NoiseSchedule) -> float:
     """``(alpha_s - alpha_t) / (1 - alpha_t)`` of the step from t = 1 - step/steps to s = t - 1/steps; 1 at the last."""
     if step >= steps - 1:

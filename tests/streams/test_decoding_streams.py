@@ -73,6 +73,7 @@ DECODERS: dict[str, tuple[Decoder, str]] = {
     "entropy bound": (NAMED["entropy bound"](0.9), "111210132312 1011122 #fe766e7c"),
     "klass": (NAMED["klass"](0.1, 0.5), "222111242213 2111023 #5258aa68"),
     "blocks": (NAMED["blocks"](vanilla(2), 3, 6), "210201121434 2011011 #21acbedc"),
+    "doubtful start": (NAMED["doubtful start"](NAMED["margin"](2), 2), "100010324431 2110012 #233f3029"),
     "random counts": (NAMED["random counts"]([1, 2, 3]), "110101123323 2112122 #fdc67e51"),
     "remdm": (remdm(4, capped(0.3)), "101010224313 1111203 #618d5663"),
     "remdm, doubted": (remdm(4, rescaled(1.0), doubted=True), "101010224414 1111103 #9ca36960"),

@@ -35,6 +35,7 @@ LENGTH = 4
 NEEDED: dict[str, Callable[..., Decoder]] = {
     "fixed order": lambda make: make(range(LENGTH)),
     "blocks": lambda make: make(margin(), 2, LENGTH),
+    "doubtful start": lambda make: make(margin(), 2),
     "random counts": lambda make: make([1, 2, 1]),
     **dict.fromkeys(("scheduled", "binomial", "remdm", "path planning", "full rewrite"), lambda make: make(3)),
 }

@@ -42,6 +42,7 @@ from lo_theory.samplers.named_decoders import (
     NAMED_DECODERS,
     binomial_score,
     blocks,
+    doubtful_start,
     entropy_bound,
     klass,
     left_to_right,
@@ -86,6 +87,7 @@ DETERMINISTIC: dict[str, list[Decoder]] = {
     "threshold": [threshold(0.6), threshold(0.0)],
     "entropy bound": [entropy_bound(0.4), entropy_bound(0.0)],
     "klass": [klass(0.3, 0.5)],
+    "doubtful start": [doubtful_start(margin()), doubtful_start(negative_entropy(2), 2)],
     "blocks": [blocks(margin(), 2, 5), blocks(scheduled_score(2), 2, 5)],
 }
 """Every decoder of the suite that draws nothing but tokens, at one token per call and at several."""

@@ -39,7 +39,7 @@ from lo_theory.posteriors.elimination.posterior import EliminatedPosterior
 from lo_theory.samplers.decoder import Decoder, full_rewrite, in_order, margin, path_planning
 from lo_theory.samplers.decoding import DecodingStalledError, decode
 from lo_theory.samplers.drawn_confidence import low_confidence
-from lo_theory.samplers.named_decoders import blocks, entropy_bound, klass, negative_entropy, threshold
+from lo_theory.samplers.named_decoders import blocks, doubtful_start, entropy_bound, klass, negative_entropy, threshold
 from lo_theory.samplers.remask import capped, rescaled
 from lo_theory.samplers.reveal import RevealRule, counted, k_per_step, one_per_step
 from lo_theory.samplers.scores import margin_score, negative_entropy_score, random_score, top_probability_score
@@ -108,6 +108,7 @@ SAMPLERS = {
     "entropy bound": known(entropy_bound(0.4)),
     "KLASS": known(klass(0.3, 0.5), remembers=True),
     "blocks": known(blocks(margin(), 2, 5)),
+    "doubtful start": known(doubtful_start(margin(2), 2)),
     "temperature": known(replace(margin(2), token=sample_token(0.5)), sampled(0.5)),
     "argmax": known(replace(margin(2), token=argmax_token), certain_token(argmax_token)),
     "ReMDM-cap": known_remdm(4, capped(0.3)),

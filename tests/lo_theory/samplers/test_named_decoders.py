@@ -21,7 +21,7 @@ from generators.observations.scopes import random_scopes
 from lo_theory.denoisers.oracle import PosteriorDenoiser
 from lo_theory.posteriors.enumeration import EnumeratedPosterior
 from lo_theory.samplers import named_decoders as decoders
-from lo_theory.samplers.decoder import Decoder, margin
+from lo_theory.samplers.decoder import Decoder, full_rewrite, margin
 from lo_theory.samplers.decoding import decode
 
 
@@ -56,6 +56,7 @@ MONOTONE = {
     "klass of three": decoders.klass(k=3),
     "blocks of margin": decoders.blocks(margin(), 2, 5),
     "blocks of a schedule": decoders.blocks(decoders.scheduled_score(2), 2, 5),
+    "doubtful start": decoders.doubtful_start(margin(2), 2),
     "blocks of a threshold": decoders.blocks(decoders.threshold(), 3, 5),
     "random counts": decoders.random_counts([1, 3, 1]),
 }
@@ -93,6 +94,8 @@ SETS = {
     "klass, two": (decoders.klass(k=2), [[2, 4], [0, 1], [3]]),
     "klass, less confident": (decoders.klass(confidence=0.45), [[2], [0, 4], [1], [3]]),
     "blocks of margin": (decoders.blocks(margin(), 2, 5), [[1], [0], [2], [3], [4]]),
+    "margin from the least": (decoders.doubtful_start(margin(2), 2), [[0], [3], [2, 4], [1]]),
+    "threshold from the least": (decoders.doubtful_start(decoders.threshold(0.5)), [[3], [0, 2, 4], [1]]),
     "blocks of a threshold": (decoders.blocks(decoders.threshold(0.5), 3, 5), [[0, 2], [1], [4], [3]]),
 }
 
@@ -129,6 +132,7 @@ EXACT = {
     "entropy bound without slack": decoders.entropy_bound(0.0),
     "klass that is never stable": decoders.klass(0.0),
     "blocks": decoders.blocks(decoders.negative_entropy(), 2, 4),
+    "doubtful start": decoders.doubtful_start(margin(), 2),
 }
 
 
@@ -160,6 +164,11 @@ def test_the_entropy_bound_saves_calls_without_loss():
     at_once = decode(denoiser, masks, decoders.entropy_bound(99.0), seeded())
     assert at_once.trace.calls == 1
     assert not np.isfinite(distribution.log_prob(at_once.tokens.numpy())).all(), "negative control"
+
+
+def test_no_token_comes_first_where_all_are_decided_anew():
+    with pytest.raises(ValueError, match="decides every token anew"):
+        decoders.doubtful_start(full_rewrite(3))
 
 
 def test_the_table_holds_every_constructor_and_nothing_else():

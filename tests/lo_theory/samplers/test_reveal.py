@@ -17,6 +17,7 @@ from lo_theory.samplers.reveal import (
     counted,
     independent,
     k_per_step,
+    least_confident_first,
     one_per_step,
     reveal_probability,
     reveal_top_k,
@@ -179,6 +180,28 @@ def test_counts_are_followed_and_the_last_step_takes_the_rest():
     assert counted([1, 4, 2]).steps == 3
     score = torch.arange(9.0).expand(3, 9)
     assert counted([3, 1]).choose(blank(0, hidden, score), seeded())[1].nonzero().squeeze(1).tolist() == [5, 6, 8]
+
+
+def test_the_worst_come_first_one_per_step_and_then_the_rule_goes_on():
+    hidden = torch.tensor([[True] * 5, [False, True, True, False, True]])
+    score = torch.tensor([3.0, 1.0, 1.0, 5.0, 4.0]).double().expand(2, 5)
+    started = least_confident_first(k_per_step(2), 2)
+    chosen = [started.choose(blank(step, hidden, score), seeded()) for step in range(3)]
+    assert [[row.nonzero().squeeze(1).tolist() for row in one] for one in chosen] == [
+        [[1], [1]], [[1], [1]], [[3, 4], [1, 4]]
+    ]  # fmt: skip
+    for rule in (k_per_step(2), scheduled(4), counted([2, 2, 2])):
+        for tokens in (0, 2):
+            steps = run(least_confident_first(rule, tokens), hidden, seeded())
+            assert [int(one[0].sum()) for one in steps[:tokens]] == [1] * tokens
+            assert torch.equal(torch.stack(steps).sum(dim=0), hidden.long())  # every one once
+        assert least_confident_first(rule, 2).steps == rule.steps
+        same = [run(one, hidden, seeded()) for one in (rule, least_confident_first(rule, 0))]
+        assert all(torch.equal(*pair) for pair in zip(*same, strict=True))
+    with pytest.raises(ValueError, match="no fewer than 0 tokens come first; got -1"):
+        least_confident_first(k_per_step(1), -1)
+    with pytest.raises(ValueError, match="everything in 3 steps, so fewer tokens come first; got 3"):
+        least_confident_first(scheduled(3), 3)
 
 
 @pytest.mark.parametrize("counts", [[], [1, 0, 2], [-1]])
