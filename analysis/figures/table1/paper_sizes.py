@@ -5,7 +5,7 @@ from __future__ import annotations
 from analysis.figures.table1.long_unit import FLOPS, SAME, SECONDS, WEIGHTS
 from analysis.figures.table1.plot_distance import seen
 from analysis.figures.table1.plot_sizes import networks_at_paper_sizes, one_token_per_call
-from analysis.figures.table1.started_unit import FIRST_LATENT, GIVEN
+from analysis.figures.table1.started_unit import DOUBTFUL, FIRST_LATENT, GIVEN
 from analysis.figures.table1.units import Table1Size
 from analysis.lab.report import Check, FigureItem, SavedFigure, Section, TableItem, cell, show
 from analysis.lab.rows import CONTROL, MDM, Rows
@@ -17,6 +17,7 @@ from analysis.measures.task_error import KL
 from lo_theory.samplers.menu import MARGIN, TOP, VANILLA
 
 _STARTED = 0.98
+_CLOSE = 0.01  # of one latent drawn first, for one token that the network is least sure of
 
 
 def size_checks(means: Rows) -> list[Check]:
@@ -48,7 +49,10 @@ def size_checks(means: Rows) -> list[Check]:
 
 
 def start_checks(means: Rows) -> list[Check]:
-    """Drawing latents first helps margin, and four are enough; written down after trials at (20, 80) alone."""
+    """Drawing latents first helps margin, and four are enough; so does the least sure token, as it is one.
+
+    The first was written down after trials at (20, 80) alone, the second before any trial.
+    """
     checks = list[Check]()
     for name in means.where(metric=AGREEMENT, swept=GIVEN).values("distribution"):
         own = means.where(metric=AGREEMENT, swept=GIVEN, distribution=name)
@@ -69,6 +73,16 @@ def start_checks(means: Rows) -> list[Check]:
                 met=four.value >= _STARTED,
             ),
         ]
+        doubtful = means.get(metric=AGREEMENT, swept=DOUBTFUL, distribution=name, at=1.0)
+        if doubtful is not None:
+            checks.append(
+                Check(
+                    text=f"network, {name}: margin from one token that it is least sure of",
+                    expected=f"above margin's from none, and at most {_CLOSE:.0%} below that from one latent",
+                    measured=show(doubtful, 2, 100.0, "%"),
+                    met=doubtful.interval[0] > bare.interval[1] and doubtful.value >= one.value - _CLOSE,
+                )
+            )
     return checks
 
 
@@ -108,9 +122,10 @@ def distance_section(means: Rows, figure: SavedFigure) -> Section:
                 path=figure.svg,
                 caption="KL(posterior || network) of a hidden token against the number of tokens that are seen, at the "
                 "first size that is finished: a uniform subset of all tokens, or of the observations. Right: agreement "
-                "by margin from latents that are drawn first. 95% intervals over sequences.",
+                "by margin from latents that are drawn first, and from the tokens that the network is least sure of. "
+                "95% intervals over sequences.",
                 alt="Two panels of distances against tokens seen, for masks as in training and observations alone; "
-                "agreement against latents drawn first in a third.",
+                "agreement against tokens drawn first in a third.",
             )
         ],
         tables=[
@@ -121,15 +136,20 @@ def distance_section(means: Rows, figure: SavedFigure) -> Section:
 
 
 def _started(means: Rows, name: str) -> TableItem:
-    own = means.where(distribution=name, model=MDM, swept=GIVEN)
+    own = means.where(distribution=name, model=MDM, swept=(GIVEN, DOUBTFUL))
     return TableItem(
         caption=f"{name}: margin with one token per call, from latents at random places that are drawn from the prior "
-        "first. They are independent, so for the posterior nothing changes.",
-        header=["latents drawn first", "agreement", "steps before another latent", "sequences"],
+        "first, or from the tokens that the network is least sure of. Latents are independent, and every order is "
+        "exact with one token per call, so for the posterior nothing changes.",
+        header=["begins with", "agreement", "steps before a latent (another one)", "sequences"],
         rows=[
-            [f"{at:g}", show(row, 2, 100.0, "%"), show(own.one(metric=FIRST_LATENT, at=at), 1), str(row.samples)]
-            for at in own.values("at")
-            if (row := own.one(metric=AGREEMENT, at=at))
+            [
+                f"{row.at:g} {str(row.swept).removesuffix(' first')}",
+                show(row, 2, 100.0, "%"),
+                show(own.one(metric=FIRST_LATENT, swept=row.swept, at=row.at), 1),
+                str(row.samples),
+            ]
+            for row in own.where(metric=AGREEMENT)
         ],
     )
 

@@ -7,7 +7,7 @@ import re
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis.figures.table1.started_unit import GIVEN
+from analysis.figures.table1.started_unit import DOUBTFUL, GIVEN
 from analysis.lab.averages import combine_seeds
 from analysis.lab.rows import MDM, Role, Row, Rows
 from analysis.lab.style import (
@@ -15,6 +15,7 @@ from analysis.lab.style import (
     GREEN,
     INK,
     PERCENT,
+    PURPLE,
     SMALL,
     VERMILION,
     WIDTH,
@@ -30,6 +31,7 @@ from analysis.measures.task_error import KL
 NAME = "table1_distance"
 _TICKS = (5, 10, 20, 50, 100, 200)
 _ROOM = 1.35  # above the highest point, for the legend
+_STARTS = {GIVEN: ("latents", GREEN, "D"), DOUBTFUL: ("least sure tokens", PURPLE, "v")}
 _MASKS = {"masks as in training": (False, BLUE, "o"), "observations alone seen": (True, VERMILION, "s")}
 
 
@@ -54,7 +56,7 @@ def draw_distance(rows: Rows, model: str = MDM) -> Figure:
             headline(axes, f"hidden {role}s", "")
         left.legend(frameon=False, loc="upper left")
         left.set_ylabel("KL(posterior || network), nats per token")
-        _started(agreement, rows.where(metric=AGREEMENT, model=model, distribution=name, swept=GIVEN))
+        _started(agreement, rows.where(metric=AGREEMENT, model=model, distribution=name, swept=tuple(_STARTS)))
         claim(figure, _claim(own))
         return figure
 
@@ -79,24 +81,29 @@ def _lines(axes: Axes, own: Rows, role: Role) -> None:
 
 
 def _started(axes: Axes, rows: Rows) -> None:
-    """Agreement by margin against latents drawn first."""
-    line = sorted(combine_seeds(rows), key=lambda row: row.at or 0.0)
-    headline(axes, "margin from latents", "")
-    axes.set_xlabel("latents drawn before margin begins")
+    """Agreement by margin against tokens that come before it."""
+    headline(axes, "margin from a start", "")
+    axes.set_xlabel("tokens before margin begins")
     axes.yaxis.set_major_formatter(PERCENT)
-    if not line:
+    means = combine_seeds(rows)
+    if not means:
         note(axes, "not measured yet")
         return
-    at = [row.at or 0.0 for row in line]
-    axes.errorbar(
-        at, [row.value for row in line], yerr=bars(line, most=1.0), color=GREEN, marker="D", markersize=4.5,
-        linewidth=1.6, capsize=2.0,
-    )  # fmt: skip
+    for swept, (words, colour, marker) in _STARTS.items():
+        if not means.where(swept=swept):
+            continue
+        line = sorted((row for row in means if row.swept == swept or row.at == 0.0), key=lambda row: row.at or 0.0)
+        axes.errorbar(
+            [row.at or 0.0 for row in line], [row.value for row in line], yerr=bars(line, most=1.0), color=colour,
+            marker=marker, markersize=4.5, linewidth=1.6, capsize=2.0, label=words,
+        )  # fmt: skip
     axes.axhline(1.0, color=INK, linewidth=1.0)
-    axes.annotate("exact posterior", (at[0], 1.0), xytext=(0, -11), textcoords="offset points", ha="left",
+    axes.annotate("exact posterior", (0.0, 1.0), xytext=(0, -11), textcoords="offset points", ha="left",
                   fontsize=SMALL)  # fmt: skip
+    at = sorted({row.at or 0.0 for row in means})
     axes.set_xticks(at, [f"{x:g}" for x in at])
     axes.set_ylabel("observations that agree")
+    axes.legend(frameon=False, loc="lower right")
     axes.grid(axis="y")
 
 

@@ -16,7 +16,7 @@ from analysis.figures.table1.paper_sizes import size_checks, start_checks
 from analysis.figures.table1.plot_distance import draw_distance, seen
 from analysis.figures.table1.plot_sizes import draw_sizes, networks_at_paper_sizes
 from analysis.figures.table1.report import EXPERIMENT
-from analysis.figures.table1.started_unit import FIRST_LATENT, GIVEN, StartedUnit
+from analysis.figures.table1.started_unit import DOUBTFUL, FIRST_LATENT, GIVEN, StartedUnit
 from analysis.figures.table1.units import PAPER_SIZES, SIZES, Table1Size, units
 from analysis.lab.rows import CONTROL, MDM, Row, Rows, Subject
 from analysis.measures.forward_loss import FORWARD
@@ -113,22 +113,36 @@ class TestUnits:
 
     def test_margin_goes_on_from_latents_that_the_prior_has_drawn(self, run, rows, monkeypatch):
         monkeypatch.setattr("analysis.measures.kept_network.train_unit", lambda *_: pytest.fail("trained before"))
-        starts = list[torch.Tensor]()
-        monkeypatch.setattr(
-            started_unit,
-            "decode",
-            lambda denoiser, start, *rest: starts.append(start) or decode(denoiser, start, *rest),
+        starts, orders = list[torch.Tensor](), list[torch.Tensor]()
+
+        def watched(denoiser, start, *rest):
+            done = decode(denoiser, start, *rest)
+            starts.append(start)
+            orders.append(done.trace.revealed_at())
+            return done
+
+        monkeypatch.setattr(started_unit, "decode", watched)
+        unit = StartedUnit(  # there are three latents and seven observations
+            model=MDM, seed=0, setting=TINY, given=(0, 2, 3, 4), doubtful=(1, 2, 11), samples=60
         )
-        unit = StartedUnit(model=MDM, seed=0, setting=TINY, given=(0, 2, 3, 4), samples=60)  # there are three
         found = Rows(unit.measure(run, CPU))
-        assert [(start != 2).sum(dim=1).unique().tolist() for start in starts] == [[0], [2], [3]]
-        assert all((start[:, 3:] == 2).all() for start in starts)  # observations are masked
+        assert len(starts) == 5
+        assert all((start == 2).all() for start in starts[3:])
+        network = MaskedDenoiser(kept_network(NETWORK, masked_objective(TINY), run, CPU))
+        least = network(starts[0][:1]).diff(dim=-1).abs()[0, :, 0].argmin()  # the two log-probabilities are closest
+        assert all((order[:, least] == 0).all() for order in orders[3:])
+        assert not (orders[0][:, least] == 0).any()
+        assert [(start != 2).sum(dim=1).unique().tolist() for start in starts[:3]] == [[0], [2], [3]]
+        assert all((start[:, 3:] == 2).all() for start in starts[:3])  # observations are masked
         assert len((starts[1][:, :3] != 2).unique(dim=0)) == 3  # every pair of latents is met, 60 sequences
-        agreement = {row.at: row for row in found.where(metric=AGREEMENT)}
+        agreement = {row.at: row for row in found.where(metric=AGREEMENT, swept=GIVEN)}
         assert {at: (row.swept, row.decoder, row.calls) for at, row in agreement.items()} == {
             float(n): ("latents drawn first", MARGIN, 10.0 - n) for n in (0, 2, 3)
         }
-        steps = {row.at: row.value for row in found.where(metric=FIRST_LATENT)}
+        assert [(row.at, row.calls, row.decoder) for row in found.where(metric=AGREEMENT, swept=DOUBTFUL)] == [
+            (1.0, 10.0, MARGIN), (2.0, 10.0, MARGIN)
+        ]  # fmt: skip
+        steps = {row.at: row.value for row in found.where(metric=FIRST_LATENT, swept=GIVEN)}
         assert 0 <= steps[0.0] <= 7
         assert steps[3.0] == 10  # no other latent comes
 
@@ -136,9 +150,12 @@ class TestUnits:
         exact = PosteriorDenoiser(exact_posterior(NETWORK.build()))
         monkeypatch.setattr(started_unit, "MaskedDenoiser", lambda network: exact)
         found = Rows(StartedUnit(model=MDM, seed=0, setting=TINY, given=(0, 1, 2), samples=40).measure(run, CPU))
-        assert [row.value for row in found.where(metric=AGREEMENT)] == [1.0] * 3
+        assert [row.value for row in found.where(metric=AGREEMENT)] == [1.0] * 6
         bare = found.one(metric=FIRST_LATENT, at=0.0)
         assert (bare.value, bare.standard_error) == (7.0, 0.0)  # margin reveals every observation before a latent
+        assert [r.value for r in found.where(metric=FIRST_LATENT, swept=DOUBTFUL)] == [
+            0.0
+        ] * 3  # a latent is the least sure
 
     def test_say_what_the_network_took(self, rows):
         own = rows.where(model=MDM)
@@ -218,10 +235,19 @@ class TestPage:
         far = [distance(role, 60, alone, 0.1) for role in ("latent", "observation") for alone in (False, True)]
         figure = draw_distance(Rows([*far, *started]))
         assert list(figure.axes[2].containers[0].lines[0].get_ydata()) == [0.9, 0.96, 0.985]
+        assert len(figure.axes[2].containers) == 1
         assert [check.met for check in start_checks(Rows(started))] == [True, True]
         worse = [started[0], replace(started[1], value=0.903, low=0.9, high=0.907), replace(started[2], value=0.97)]
         assert [check.met for check in start_checks(Rows(worse))] == [False, False]
         assert start_checks(Rows(started[:2])) == []
+        for value, met in ((0.955, True), (0.945, False)):  # of 0.96 by one latent; the interval goes 0.004 below
+            doubt = replace(agreement(0, MDM, MARGIN, value), swept=DOUBTFUL, at=1.0)
+            assert [check.met for check in start_checks(Rows([*started, doubt]))] == [True, True, met]
+            figure = draw_distance(Rows([*far, *started, doubt]))
+            assert list(figure.axes[2].containers[1].lines[0].get_ydata()) == [0.9, value]
+        near = [replace(row, value=0.905, low=0.9005, high=0.909) if row.at == 1 else row for row in started]
+        doubt = replace(agreement(0, MDM, MARGIN, 0.907), swept=DOUBTFUL, at=1.0)  # margin's from none reaches 0.904
+        assert [check.met for check in start_checks(Rows([*near, doubt]))] == [False, True, False]
 
     def test_sizes_above_the_papers_are_counted(self):
         second = [agreement(1, MDM, MARGIN, 0.93), agreement(1, MDM, VANILLA, 0.8)]
