@@ -7,10 +7,9 @@ from functools import cache
 
 from analysis.figures.growth.laws import Law, laws
 from analysis.figures.growth.power_law import PowerLaw, bracket
+from analysis.figures.growth.units import MODELS
 from analysis.figures.table1.units import SIZES as TABLE_1
 from analysis.figures.table3.units import SIZES as TABLE_3
-from analysis.lab.rows import MDM
-from analysis.measures.learner import ARM_NATURAL
 from analysis.measures.setting import SCALES, Setting
 from analysis.puzzles.learner import ARM_SOLVER, MASKED, PuzzleLearner
 from analysis.puzzles.scales import SUDOKU_9, PuzzleSize
@@ -52,13 +51,15 @@ def _time(seconds: float) -> str:
     return f"{seconds / 60:.0f} minutes" if seconds < 5400 else f"{seconds / 3600:.1f} hours"
 
 
-def growth_table(run: str) -> list[tuple[str, str, str, str, str]]:
-    """Distribution, goal, exponents of N of both learners, and operations of the masked one at the largest size."""
+def growth_table(run: str) -> list[tuple[str, str, str, str, str, str, str]]:
+    """Distribution and goal; exponents of N of the masked learner, of it with latents visible at first, and of the
+    autoregressive one; operations of the first two at the largest size."""
     found = {(law.distribution, law.goal.words, law.model): law for law in laws(single(run, "growth"))}
-    lines = list[tuple[str, str, str, str, str]]()
+    lines = list[tuple[str, str, str, str, str, str, str]]()
     for name, goal in dict.fromkeys((name, goal) for name, goal, _ in found):
-        masked, other = (found[name, goal, model] for model in (MDM, ARM_NATURAL.name))
-        lines.append((name, goal, _exponent(masked.operations_law), _exponent(other.operations_law), _target(masked)))
+        masked, taught, other = (found[name, goal, model] for model in MODELS)
+        exponents = (_exponent(law.operations_law) for law in (masked, taught, other))
+        lines.append((name, goal, *exponents, _target(masked), _target(taught)))
     return lines
 
 

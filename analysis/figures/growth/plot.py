@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -12,13 +12,17 @@ from matplotlib.ticker import LogLocator, NullLocator
 
 from analysis.figures.growth.laws import Law, laws
 from analysis.figures.growth.power_law import bracket
-from analysis.figures.growth.units import EXPERIMENT_NAME, TARGET
+from analysis.figures.growth.units import EXPERIMENT_NAME, TARGET, TAUGHT
 from analysis.lab.rows import MDM, Rows
-from analysis.lab.style import BLUE, GREEN, GREY, SMALL, WIDTH, claim, headline, note, paper_style
+from analysis.lab.style import BLUE, GREEN, GREY, SMALL, VERMILION, WIDTH, claim, headline, note, paper_style
 from analysis.measures.learner import ARM_NATURAL
 
-_LOOKS = {MDM: (BLUE, "o", "MDM"), ARM_NATURAL.name: (GREEN, "D", "ARM")}
-_ASIDE = {MDM: 1.03, ARM_NATURAL.name: 1 / 1.03}  # factor on N, so that points do not hide each other
+_LOOKS = {
+    MDM: (BLUE, "o", "MDM"),
+    TAUGHT: (VERMILION, "s", "latents first"),
+    ARM_NATURAL.name: (GREEN, "D", "ARM"),
+}
+_ASIDE = {MDM: 1.04, TAUGHT: 1.0, ARM_NATURAL.name: 1 / 1.04}  # factor on N, so that points do not hide each other
 _LATER, _EARLIER = "^", "v"
 
 
@@ -46,7 +50,7 @@ def draw_growth(rows: Rows) -> Figure:
         _axes(grid[0, 0], sorted({run.n_latents for law in found for run in law.operations}))
         for axes in grid[-1]:
             axes.set_xlabel("latents N, with P / N fixed")
-        _legend(figure)
+        _legend(figure, {law.model for law in found})
         claim(figure, _claim(found))
         return figure
 
@@ -78,15 +82,16 @@ def _law(axes: Axes, law: Law) -> None:
 
 
 def _exponents(own: Sequence[Law]) -> str:
-    parts = []
+    parts = dict[str, str]()
     for law in own:
         word = _LOOKS[law.model][2]
         if law.operations_law is None:
-            parts.append(f"{word}: no fit")
+            parts[law.model] = f"{word}: no fit"
             continue
         ends = bracket(law.operations_law.exponent_interval(), ".1f")
-        parts.append(f"{word} $N^{{{law.operations_law.exponent:.1f}}}${ends}")
-    return ", ".join(parts)
+        parts[law.model] = f"{word} $N^{{{law.operations_law.exponent:.1f}}}${ends}"
+    taught = parts.pop(TAUGHT, None)
+    return ", ".join(parts.values()) + ("" if taught is None else f"\n{taught}")
 
 
 def _axes(axes: Axes, sizes: Sequence[int]) -> None:
@@ -106,12 +111,13 @@ def _axes(axes: Axes, sizes: Sequence[int]) -> None:
             note(panel, "not measured")
 
 
-def _legend(figure: Figure) -> None:
+def _legend(figure: Figure, models: Set[str]) -> None:
     """What the signs mean, once, below all panels."""
     panel = figure.axes[0]
     handles = [
-        panel.plot([], [], marker, color=colour, markersize=5, label=f"{word}, a training run")[0]
-        for colour, marker, word in _LOOKS.values()
+        panel.plot([], [], marker, color=colour, markersize=5, label=f"{word}, a run")[0]
+        for model, (colour, marker, word) in _LOOKS.items()
+        if model in models
     ]
     for shape, words in ((_LATER, "more: not reached"), (_EARLIER, "less: reached at the smallest budget")):
         handles += panel.plot([], [], shape, color=GREY, markerfacecolor="white", markersize=5, label=words)

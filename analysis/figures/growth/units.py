@@ -51,7 +51,9 @@ STEP_FLOPS, SECONDS = "flops_per_step", "training_seconds"
 TARGET = 100
 """Latents of the paper's largest size, (100, 200), which the laws are continued to; P / N is 2 there, too."""
 TARGET_FLOPS = f"flops_per_step_at_{TARGET}"
-MODELS = (MDM, ARM_NATURAL.name)
+TAUGHT = "mdm, latents first"
+"""The masked model with all latents visible for the first fifth of its training, as in ``recipes``."""
+MODELS = (MDM, TAUGHT, ARM_NATURAL.name)
 ENOUGH = 0.99
 """Agreement from which on no larger budget is tried."""
 
@@ -70,7 +72,13 @@ class GrowthUnit(LearnerUnit):
     def label(self) -> str:
         """Distribution, size, model and seed."""
         size = f"({self.setting.n_latents}, {self.setting.n_observations})"
-        return f"{self.distribution} {size}, {self.model}, seed {self.seed}"
+        model = TAUGHT if self.setting.latents_first else self.model
+        return f"{self.distribution} {size}, {model}, seed {self.seed}"
+
+    def about(self, distribution: LODistribution) -> Subject:
+        """As for every learner; the masked model under the name of its recipe."""
+        subject = super().about(distribution)
+        return replace(subject, model=TAUGHT) if self.setting.latents_first else subject
 
     def measure(self, directory: Path, device: torch.device) -> Iterator[Row]:
         """Per budget the agreement of generated sequences and the forward loss; what a step costs."""
@@ -179,6 +187,7 @@ def _doubled(first: int, last: int) -> tuple[int, ...]:
     return tuple(first * 2**i for i in range((last // first).bit_length()))
 
 
+_LATENTS_FIRST = 0.2  # of a training
 _NETWORK = Setting(
     n_latents=0, n_observations=0, steps=0, layers=2, width=64, heads=8, learning_rate=8e-3, optimizer="muon",
     min_ratio=0.02, generated=256, test_rows=512,
@@ -203,13 +212,19 @@ SIZES: dict[ScaleName, GrowthSize] = {
 
 def units(size: GrowthSize) -> list[GrowthUnit]:
     """One per learner, distribution, N and seed, the longest first; the exact posterior once for each."""
+    learners = (
+        (MDM, size.budgets, 0.0), (ARM_NATURAL.name, size.chain_budgets, 0.0), (MDM, size.budgets, _LATENTS_FIRST)
+    )  # fmt: skip
     found = [
-        GrowthUnit(distribution=name, model=model, seed=seed, setting=size.setting(n, budgets[-1]), budgets=budgets)
-        for model, budgets in zip(MODELS, (size.budgets, size.chain_budgets), strict=True)
+        GrowthUnit(
+            distribution=name, model=model, seed=seed, budgets=budgets,
+            setting=replace(size.setting(n, budgets[-1]), latents_first=latents_first),
+        )
+        for model, budgets, latents_first in learners
         for n in reversed(size.latents)
         for seed in range(size.seeds)
         for name in DISTRIBUTIONS
-    ]
+    ]  # fmt: skip
     alone = Setting(
         n_latents=0, n_observations=0, steps=0, generated=size.network.generated, test_rows=size.network.test_rows
     )

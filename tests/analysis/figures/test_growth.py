@@ -23,6 +23,7 @@ from analysis.figures.growth.units import (
     STEP_FLOPS,
     TARGET,
     TARGET_FLOPS,
+    TAUGHT,
     GrowthSize,
     GrowthUnit,
     units,
@@ -217,6 +218,12 @@ class TestLaws:
         texts = " ".join(text.get_text() for axes in figure.axes for text in axes.texts)
         assert "MDM $N^{3.0}$ [2.8, 3.2], ARM $N^{2.0}$ [1.8, 2.2]" in texts
         assert "MDM, 95% agreement: operations grow as $N$ to the power 3.0" in figure.get_suptitle()
+        figure = draw_growth(grown({MDM: 2.0, TAUGHT: 1.5, ARM: 1.0}))
+        texts = [text.get_text() for axes in figure.axes for text in axes.texts]
+        assert any(text.endswith("ARM $N^{2.0}$ [1.8, 2.2]\nlatents first $N^{2.5}$ [2.3, 2.7]") for text in texts)
+        assert [text.get_text() for text in figure.legends[0].get_texts()][:3] == [
+            "MDM, a run", "latents first, a run", "ARM, a run"
+        ]  # fmt: skip
         never = Rows(curve({64: 4.0, 128: 2.0}, n=4) + curve({64: 8.0, 128: 4.0}, n=6))
         figure = draw_growth(never)
         assert "too few runs got there" in figure.get_suptitle()
@@ -230,6 +237,17 @@ class TestLaws:
         for exponents, met in (({MDM: 2.0, ARM: 1.0}, [True, True]), ({MDM: 1.0, ARM: 1.5}, [False, False])):
             rows = grown(exponents)
             assert [check.met for check in growth_checks(rows, laws(rows))] == met
+
+    def test_latents_first_is_held_against_uniform_masks(self):
+        forward = GOALS[2]
+        for exponents, met in (({MDM: 2.0, TAUGHT: 1.5}, [True, True]), ({MDM: 1.0, TAUGHT: 1.5}, [False, False])):
+            rows = grown(exponents, forward)
+            checks = [check for check in growth_checks(rows, laws(rows)) if "latents first" in check.text]
+            assert [check.met for check in checks] == met
+        never = [row for n in (4, 6) for row in curve({64: 4.0, 128: 2.0}, forward, n=n, model=TAUGHT)]
+        rows = Rows([*grown({MDM: 2.0}, forward), *never])
+        checks = [check for check in growth_checks(rows, laws(rows)) if "latents first" in check.text]
+        assert [check.met for check in checks] == [False, None]
 
     def test_functions_before_agreement_is_judged_run_by_run(self):
         strict, forward = GOALS[1], GOALS[2]
@@ -249,6 +267,11 @@ class TestUnits:
             (name, model, n, seed)
             for name in DISTRIBUTIONS for model in (MDM, ARM) for n in (4, 6, 9, 13) for seed in range(3)
         }  # fmt: skip
+        taught = [u for u in found if u.setting.latents_first]
+        assert [replace(u, setting=replace(u.setting, latents_first=0.0)) for u in taught] == [
+            u for u in found if u.model == MDM and not u.setting.latents_first
+        ]
+        assert {u.setting.latents_first for u in taught} == {0.2}
         assert {(u.distribution, u.setting.n_latents) for u in found if u.model == CONTROL} == {
             (name, n) for name in DISTRIBUTIONS for n in (4, 6, 9, 13)
         }
@@ -283,6 +306,17 @@ class TestUnits:
             config = NetworkConfig(length=length, vocabulary=2, layers=1, width=16, heads=2, causal=model == ARM)
             assert rows.one(metric=metric).value == 8 * training_flops(config)
 
+    def test_rows_of_the_other_recipe_have_its_name_and_are_another_training(self, tmp_path):
+        uniform, taught = (
+            next(u for u in units(TINY_SIZE) if u.model == MDM and bool(u.setting.latents_first) == first)
+            for first in (False, True)
+        )
+        assert taught.label == "NAE-SAT (4, 8), mdm, latents first, seed 0"
+        rows = [Rows(unit.measure(tmp_path, CPU)) for unit in (uniform, taught)]
+        assert [one.values("model") for one in rows] == [[MDM], [TAUGHT]]
+        assert [r.value for r in rows[0].where(metric=FORWARD)] != [r.value for r in rows[1].where(metric=FORWARD)]
+        assert rows[0].one(metric=STEP_FLOPS).value == rows[1].one(metric=STEP_FLOPS).value
+
     def test_the_control_is_perfect_and_an_untrained_network_is_not(self, tmp_path):
         control = next(u for u in units(TINY_SIZE) if u.model == CONTROL)
         rows = Rows(control.measure(tmp_path, CPU))
@@ -303,5 +337,6 @@ def test_from_nothing_to_the_report(tmp_path):
     page = replace(EXPERIMENT, sizes={"smoke": TINY_SIZE}).reproduce("smoke", tmp_path, jobs=1).read_text()
     for words in ("(100, 200) by extrapolation", "NAE-SAT: agreement and forward loss", "never there", "no fit"):
         assert words in page
-    assert len(list((tmp_path / "units").iterdir())) == 3 * 2 * 2 + 3 * 2
+    assert "MDM, latents first" in page
+    assert len(list((tmp_path / "units").iterdir())) == 3 * 3 * 2 + 3 * 2
     assert isinstance(units(TINY_SIZE)[0], GrowthUnit)
