@@ -42,8 +42,9 @@ TABLE_1_NETWORKS: tuple[Setting, ...] = (
 """Table 1, the order of the paper: 1,000 sequences by each rule, 400 at the first two sizes; L, L / 6 and L / 30 calls.
 
 Steps: the first two and the map are what an hour and a half of a core pays for, the others are not yet tried. What
-observations read is learned all at once, after a plateau: of 350 steps at (25, 275), 500 at (20, 280), more than 880 at
-(30, 270), where a first run whose latents were all visible for 540 steps was stopped. So they are for longer there."""
+observations read is learned all at once, after a plateau. At (30, 270) a first run was stopped that stood on it when
+the eighth of its training with all latents visible was over; so there it is three tenths.
+"""
 
 MAP_NETWORK = Setting(
     n_latents=20, n_observations=280, **_FEWER, task_samples=1000, masked_counts=30
