@@ -19,6 +19,7 @@ from analysis.figures.gap.units import SIZES as GAP_SIZES
 from analysis.figures.hardness.checks import MARGIN_GOAL
 from analysis.figures.hardness.checks import averaged as mean_and_error
 from analysis.figures.hardness.forward_hash import COIN, ForwardHashUnit
+from analysis.figures.hardness.paper_map import MAP, as_task_errors
 from analysis.figures.optimal_order.own_order import closed
 from analysis.figures.phase.units import SIZES as PHASE_SIZES
 from analysis.figures.thresholds.phases import Phases
@@ -162,13 +163,13 @@ def roles(run: str, distribution: str) -> str:
     return f"{latent:.4f} against {observation:.4f} nats, z = {z:.1f}"
 
 
-def directions(run: str, distribution: str) -> dict[str, str]:
+def directions(run: str, distribution: str, digits: int = 4) -> dict[str, str]:
     """Task errors in nats with standard errors: observations ``forwards`` and ``backwards``, and ``latents``."""
     rows = _trained(run, distribution)
     return {
-        "forwards": with_error(*mean_and_error(rows, KL_FORWARDS, "observation")),
-        "backwards": with_error(*mean_and_error(rows, KL_BACKWARDS, "observation")),
-        "latents": with_error(*mean_and_error(rows, KL, "latent")),
+        "forwards": with_error(*mean_and_error(rows, KL_FORWARDS, "observation"), digits),
+        "backwards": with_error(*mean_and_error(rows, KL_BACKWARDS, "observation"), digits),
+        "latents": with_error(*mean_and_error(rows, KL, "latent"), digits),
     }
 
 
@@ -270,7 +271,10 @@ def parity_plateau(tables: list[tuple[int, ...]]) -> float:
 
 
 def _trained(run: str, distribution: str) -> Rows:
-    return single(run, "task_error").where(distribution=distribution, model=MDM)
+    """Task errors of its networks: of small distributions, or the map of them at the paper's size."""
+    mapped = (RESULTS / run / f"{MAP}.csv").exists()
+    rows = as_task_errors(single(run, MAP)) if mapped else single(run, "task_error")
+    return rows.where(distribution=distribution, model=MDM)
 
 
 def _extremes(run: str, experiment: str, fields: Mapping[str, Any]) -> tuple[float, float]:

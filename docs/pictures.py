@@ -43,6 +43,7 @@ _OWN: dict[tuple[str, ScaleName], tuple[str, ...]] = {
     ("gap", "smoke"): ("gap",),
     ("generative", "smoke"): ("generative", "generative_text"),
     ("growth", "smoke"): ("growth",),
+    ("hardness", "long"): ("task_error_map",),
     ("hardness", "smoke"): ("task_error", "likelihood_gap", "order_accuracy"),
     ("inversion", "smoke"): ("inversion",),
     ("leak", "smoke"): ("leak",),

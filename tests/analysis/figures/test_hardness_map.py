@@ -68,7 +68,14 @@ def test_the_figure_and_the_page_say_what_the_rows_say(rows, tmp_path):
     figure = draw_paper_map(rows)
     case = rows.one(model=MDM, metric=SQUARED, latents_masked=PAPERS_LATENTS, role="latent", position=None)
     texts = " ".join(text.get_text() for axes in figure.axes for text in axes.texts)
-    assert f"means: latents {case.value:.3f}, observations" in texts
+    assert f"means: latents {case.value:.1g}, observations" in texts
+    means = rows.where(model=MDM, metric=KL, position=None)
+    worst = max(row.value for row in means)
+    far = [36 - row.n_masked for row in means if row.value > worst / 2]
+    assert figure.get_suptitle() == (
+        f"Far from the exact posterior with {min(far)} to {max(far)} of 36 tokens visible: {worst:.2g} nats at most"
+    )
+    assert 0 <= min(far) < max(far) < 36
     run = Run(
         scale="long", size=replace(SIZES["long"], planning=TINY), units=[], rows=rows,
         figures={MAP: SavedFigure(tmp_path / "a.png", tmp_path / "a.svg")},
