@@ -89,12 +89,12 @@ def claims() -> list[dict[str, Any]]:
     return json.loads((RESULTS / "audit-smoke" / "audit.json").read_text(encoding="utf-8"))
 
 
-def paper_accuracy(rule: str) -> str:
-    """From the best to the worst size of the paper's Table 1, by ``vanilla`` or ``margin``."""
+def paper_accuracy(rule: str, n_latents: int | None = None) -> str:
+    """The paper's Table 1 by ``vanilla`` or ``margin``: at one size, or from the best to the worst of all."""
     from analysis.measures.paper import TABLE_1
 
-    values = sorted(100 * getattr(line, rule) for line in TABLE_1)
-    return f"{values[-1]:.1f} to {values[0]:.1f}%"
+    values = sorted(100 * getattr(line, rule) for line in TABLE_1 if n_latents in (None, line.n_latents))
+    return f"{values[-1]:.1f}%" if n_latents else f"{values[-1]:.1f} to {values[0]:.1f}%"
 
 
 def paper_solved(number_of_table: int, rule: str) -> str:
