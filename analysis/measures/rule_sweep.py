@@ -9,6 +9,7 @@ stand here beside the exact posterior in their place, which has the second sourc
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -111,6 +112,12 @@ def sweep_rows(
 def size_name(n_latents: int, n_observations: int) -> str:
     """What rows call a size."""
     return f"NAE-SAT ({n_latents}, {n_observations})"
+
+
+def named_size(name: str) -> tuple[int, int]:
+    """N and P of a :func:`size_name`."""
+    n_latents, n_observations = re.findall(r"\d+", name)
+    return int(n_latents), int(n_observations)
 
 
 def _distinct_share(latents: Int64[np.ndarray, "n N"]) -> float:

@@ -7,7 +7,7 @@ those that go block by block in :mod:`lo_theory.samplers.blocks`.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Bool, Float64, Int64
@@ -176,10 +176,12 @@ def least_confident_first(rule: RevealRule, tokens: int) -> RevealRule:
             f"this rule reveals everything in {rule.steps} steps, so fewer tokens come first; got {tokens}."
         )
 
+    alone = one_per_step()
+
     def choose(now: Situation, generator: torch.Generator) -> Bool[Tensor, "B L"]:
         if now.step >= tokens:
             return rule.choose(now, generator)
-        return reveal_top_k(-now.score, now.hidden, torch.ones_like(now.hidden[:, 0], dtype=torch.int64))
+        return alone.choose(replace(now, score=-now.score), generator)
 
     return RevealRule(choose, rule.steps)
 

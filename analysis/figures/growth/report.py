@@ -122,55 +122,55 @@ def _control_checks(rows: Rows) -> list[Check]:
 
 
 def _against_arm(name: str, mdm: Law, arm: Law) -> list[Check]:
-    means = [_mean_costs(law.operations) for law in (mdm, arm)]
-    shared = sorted(means[0].keys() & means[1].keys())
-    ratios = [means[0][n] / means[1][n] for n in shared]
-    checks = [
+    ratios = _cost_ratios(mdm, arm)
+    return [
         Check(
             text=f"{name}: the MDM takes more operations than the ARM to {mdm.goal.words}, at every N",
             expected="a ratio of geometric means above 1; bounds count as they are",
-            measured=", ".join(f"{ratio:.1f} at N = {n}" for n, ratio in zip(shared, ratios, strict=True)),
-            met=min(ratios) > 1.0 if ratios else None,
-        )
-    ]
-    laws_of = mdm.steps_law, arm.steps_law
-    measured = " and ".join(_exponent(law) for law in laws_of)
-    apart = None
-    if laws_of[0] is not None and laws_of[1] is not None:
-        apart = laws_of[0].exponent > laws_of[1].exponent
-    checks.append(
+            measured=_at_every_n(ratios),
+            met=min(ratios.values()) > 1.0 if ratios else None,
+        ),
         Check(
             text=f"{name}: the MDM's steps to {mdm.goal.words} grow faster with N than the ARM's",
             expected="the larger exponent",
-            measured=measured,
-            met=apart,
-        )
-    )
-    return checks
+            measured=f"{_exponent(mdm.steps_law)} and {_exponent(arm.steps_law)}",
+            met=_grows_faster(mdm.steps_law, arm.steps_law),
+        ),
+    ]
 
 
 def _taught(name: str, uniform: Law, taught: Law) -> list[Check]:
     """With all latents visible every observation teaches what it reads, under uniform masks one in ten at best."""
-    means = [_mean_costs(law.operations) for law in (uniform, taught)]
-    ratios = {n: means[0][n] / means[1][n] for n in sorted(means[0].keys() & means[1].keys())}
-    exponents = [law.operations_law for law in (uniform, taught)]
-    smaller = None
-    if exponents[0] is not None and exponents[1] is not None:
-        smaller = exponents[1].exponent < exponents[0].exponent
+    ratios = _cost_ratios(uniform, taught)
     return [
         Check(
             text=f"{name}: latents first, the MDM takes fewer operations to {taught.goal.words}, at every N",
             expected="a ratio of geometric means above 1; bounds count as they are, and every run gets there",
-            measured=", ".join(f"{ratio:.1f} at N = {n}" for n, ratio in ratios.items()),
+            measured=_at_every_n(ratios),
             met=min(ratios.values()) > 1.0 and not taught.never if ratios else None,
         ),
         Check(
             text=f"{name}: latents first, the MDM's operations to {taught.goal.words} grow more slowly with N",
             expected="the smaller exponent",
-            measured=" and ".join(_exponent(law) for law in exponents),
-            met=smaller,
+            measured=f"{_exponent(uniform.operations_law)} and {_exponent(taught.operations_law)}",
+            met=_grows_faster(uniform.operations_law, taught.operations_law),
         ),
     ]
+
+
+def _cost_ratios(dear: Law, cheap: Law) -> dict[int, float]:
+    """Operations of one learner over those of another, by N that both were trained on, ascending."""
+    above, below = (_mean_costs(law.operations) for law in (dear, cheap))
+    return {n: above[n] / below[n] for n in sorted(above.keys() & below.keys())}
+
+
+def _at_every_n(ratios: dict[int, float]) -> str:
+    return ", ".join(f"{ratio:.1f} at N = {n}" for n, ratio in ratios.items())
+
+
+def _grows_faster(one: PowerLaw | None, other: PowerLaw | None) -> bool | None:
+    """Whether it has the larger exponent; None without two fits."""
+    return None if one is None or other is None else one.exponent > other.exponent
 
 
 def _functions_first(name: str, forward: Law, agreement: Law) -> Check:

@@ -72,13 +72,15 @@ class GrowthUnit(LearnerUnit):
     def label(self) -> str:
         """Distribution, size, model and seed."""
         size = f"({self.setting.n_latents}, {self.setting.n_observations})"
-        model = TAUGHT if self.setting.latents_first else self.model
-        return f"{self.distribution} {size}, {model}, seed {self.seed}"
+        return f"{self.distribution} {size}, {self._learner}, seed {self.seed}"
 
     def about(self, distribution: LODistribution) -> Subject:
         """As for every learner; the masked model under the name of its recipe."""
-        subject = super().about(distribution)
-        return replace(subject, model=TAUGHT) if self.setting.latents_first else subject
+        return replace(super().about(distribution), model=self._learner)
+
+    @property
+    def _learner(self) -> str:
+        return TAUGHT if self.setting.latents_first else self.model
 
     def measure(self, directory: Path, device: torch.device) -> Iterator[Row]:
         """Per budget the agreement of generated sequences and the forward loss; what a step costs."""

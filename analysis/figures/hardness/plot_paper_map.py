@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -20,6 +18,7 @@ from analysis.figures.hardness.plot_task_error import (
 from analysis.lab.averages import combine_seeds
 from analysis.lab.rows import MDM, Rows
 from analysis.lab.style import WIDTH, claim, headline, paper_style
+from analysis.measures.rule_sweep import named_size
 from analysis.measures.task_error import KL, SQUARED, role_means
 
 
@@ -86,7 +85,7 @@ def _papers_case(axes: Axes, means: Rows) -> None:
 
 def _claim(own: Rows) -> str:
     """Where the error of either role is above half of its largest, in tokens that are visible."""
-    length = sum(int(number) for number in re.findall(r"\d+", own[0].distribution))
+    length = sum(named_size(own[0].distribution))
     means = [row for role in ROLE_COLOURS for row in role_means(own, KL, role)]
     if not means:
         return "The network against the exact posterior, under the paper's measure"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Sequence
 
 from matplotlib.axes import Axes
@@ -29,7 +28,7 @@ from analysis.lab.style import (
 )
 from analysis.measures.order_accuracy import AGREEMENT
 from analysis.measures.paper import TABLE_1, OrderAccuracyOfPaper
-from analysis.measures.rule_sweep import DIVISORS, EXPERIMENT_NAME, size_name
+from analysis.measures.rule_sweep import DIVISORS, EXPERIMENT_NAME, named_size, size_name
 from lo_theory.samplers.menu import (
     BINOMIAL,
     BOUND,
@@ -69,7 +68,7 @@ def draw_table1(rows: Rows, model: str = MDM) -> Figure:
         ValueError: no row of that model.
     """
     means = combine_seeds(mean_calls(rows.where(metric=AGREEMENT)))
-    sizes = sorted(means.where(model=model).values("distribution"), key=_latents)
+    sizes = sorted(means.where(model=model).values("distribution"), key=named_size)
     if not sizes:
         raise ValueError(f"no agreement of a model {model!r}; got rows of {sorted(means.values('model'))}.")
     size = sizes[-1]
@@ -200,7 +199,3 @@ def _message(rows: Rows) -> str:
     found = {rule: max(rows.where(decoder=rule), key=lambda r: r.at or 0.0, default=None) for rule in (MARGIN, VANILLA)}
     parts = [f"{rule} {100 * row.value:.1f}%" for rule, row in found.items() if row is not None]
     return ", ".join(parts) + " at one token per call"
-
-
-def _latents(name: str) -> int:
-    return int(re.findall(r"\d+", name)[0])

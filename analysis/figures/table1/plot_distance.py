@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -26,6 +24,7 @@ from analysis.lab.style import (
     paper_style,
 )
 from analysis.measures.order_accuracy import AGREEMENT
+from analysis.measures.rule_sweep import named_size
 from analysis.measures.task_error import KL
 
 NAME = "table1_distance"
@@ -109,7 +108,7 @@ def _started(axes: Axes, rows: Rows) -> None:
 
 def seen(rows: Rows, role: Role, *, latents_hidden: bool) -> list[tuple[int, Row]]:
     """Tokens that are seen, and the distance there, ascending; of rows of one size."""
-    length = sum(int(number) for number in re.findall(r"\d+", rows[0].distribution))
+    length = sum(named_size(rows[0].distribution))
     chosen = [row for row in rows.where(role=role) if (row.latents_masked is not None) == latents_hidden]
     return sorted(((length - (row.n_masked or 0), row) for row in chosen), key=lambda pair: pair[0])
 

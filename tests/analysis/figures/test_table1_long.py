@@ -25,7 +25,7 @@ from analysis.measures.learner import masked_objective, network_config
 from analysis.measures.long_networks import MAP_NETWORK, TABLE_1_NETWORKS
 from analysis.measures.order_accuracy import AGREEMENT
 from analysis.measures.paper import TABLE_1
-from analysis.measures.rule_sweep import size_name
+from analysis.measures.rule_sweep import named_size, size_name
 from analysis.measures.setting import Setting
 from analysis.measures.task_error import KL
 from lo_theory.denoisers.network import MaskedDenoiser
@@ -63,6 +63,10 @@ class TestSizes:
         ] * 5
         assert [u.setting.generated for u in found] == [400] * 3 + [1000] + [400] * 3 + [1000] * 13
         assert EXPERIMENT.growing == ("long",)
+
+    @pytest.mark.parametrize("size", PAPER_SIZES)
+    def test_are_read_from_their_names(self, size):
+        assert named_size(size_name(*size)) == size
 
     def test_what_the_exact_posterior_does_knows_nothing_of_the_recipe(self):
         other = replace(SIZES["long"], networks=tuple(replace(s, steps=7, width=32) for s in TABLE_1_NETWORKS))
