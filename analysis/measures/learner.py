@@ -199,6 +199,7 @@ def train_config(unit: LearnerUnit, objective: Objective, device: torch.device) 
         min_ratio=setting.min_ratio,
         weight_decay=setting.weight_decay,
         optimizer=setting.optimizer,
+        precision=setting.precision,
         seed=unit.seed,
         checkpoint_every=steps_between_checkpoints(setting.batch_size * training_flops(config), device),
     )

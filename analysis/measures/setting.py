@@ -14,6 +14,7 @@ from analysis.lab.experiment import ScaleName
 from generators.distribution import LODistribution
 from generators.families import local_hash, nae_sat, random_logic
 from generators.ground.later import later
+from lo_theory.learning.choices import PrecisionName
 from lo_theory.learning.network import Shape
 from lo_theory.learning.optimizer import OptimizerName
 
@@ -30,6 +31,7 @@ class Setting(Shape):
         heads: of attention.
         steps, batch_size, learning_rate: of every training run: equal model, equal FLOPs.
         optimizer, min_ratio, weight_decay: of every training run, see ``lo_theory.learning.training.TrainConfig``.
+        precision: of every training run, see ``TrainConfig``; what is measured is measured in float32.
         weighting: of the masked objective, see ``lo_theory.learning.objective``.
         curriculum: share of the training in which masks grow from few to all; 0 for none.
         latents_first: share of the training with all latents visible, see ``curriculum.LatentsFirst``; 0 for none.
@@ -53,6 +55,7 @@ class Setting(Shape):
     optimizer: OptimizerName = later("adamw")  # noqa: RUF009 - a field, as dataclasses.field makes one
     min_ratio: float = later(0.1)
     weight_decay: float = later(0.1)
+    precision: PrecisionName = later("auto")  # noqa: RUF009
     weighting: Literal["per_mask", "likelihood"] = "per_mask"
     curriculum: float = 0.0
     latents_first: float = later(0.0)

@@ -2,7 +2,9 @@
 
 The fused kernel works tile by tile, and a tile costs much the same however narrow the head and short the sequence are.
 While ``torch.set_float32_matmul_precision`` is not "highest", its small products leave MKL for oneDNN one by one, and
-it becomes five to ten times slower at any length. ``benchmarks/training.py`` has the figures.
+it becomes five to ten times slower at any length. In bfloat16 it is so with its gradient, whatever the flag, and plain
+products are the fastest of all, softmax included; but of few keys, where rows of a softmax cost more than products,
+float32 is. ``benchmarks/training.py`` has the figures.
 """
 
 from __future__ import annotations
@@ -14,6 +16,8 @@ from torch.nn import functional
 
 _NARROW = 32  # widths of a head up to this one
 _SHORT = 64  # keys up to this number: plain products win at 24, are level at 81 and lose at 300
+_SHORTER = 48  # keys up to this number: float32 wins over bfloat16
+_LONG = 1024  # keys up to this number: a plain softmax of more takes too much memory
 
 
 def attention(
@@ -32,6 +36,15 @@ def attention(
     """
     if not _plain(query, key):
         return functional.scaled_dot_product_attention(query, key, value, attn_mask=visible, is_causal=causal)
+    if not (query.device.type == "cpu" and query.dtype == torch.bfloat16):
+        return _products(query, key, value, causal, visible)
+    with torch.autocast("cpu", enabled=False):  # which would take every softmax to float32
+        if key.shape[2] > _SHORTER:
+            return _products(query, key, value, causal, visible)
+        return _products(query.float(), key.float(), value.float(), causal, visible).to(query.dtype)
+
+
+def _products(query: Tensor, key: Tensor, value: Tensor, causal: bool, visible: Tensor | None) -> Tensor:
     if causal:
         visible = torch.ones(query.shape[2], key.shape[2], dtype=torch.bool, device=query.device).tril()
     scores = (query * query.shape[-1] ** -0.5) @ key.transpose(-1, -2)  # (B, H, M, T)
@@ -42,6 +55,10 @@ def attention(
 
 def _plain(query: Tensor, key: Tensor) -> bool:
     """Decided by shape and by a flag that a run sets once: the same run makes the same products wherever it resumes."""
-    if query.device.type != "cpu" or query.shape[-1] > _NARROW:
+    if query.device.type != "cpu":
+        return False
+    if query.dtype == torch.bfloat16:
+        return key.shape[2] <= _LONG
+    if query.shape[-1] > _NARROW:
         return False
     return key.shape[2] <= _SHORT or torch.get_float32_matmul_precision() != "highest"

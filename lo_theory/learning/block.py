@@ -15,6 +15,7 @@ from lo_theory.learning.choices import Shape
 from lo_theory.learning.dropout import Dropout
 from lo_theory.learning.key_value_cache import BlockCache
 from lo_theory.learning.rms_norm import rms_norm
+from lo_theory.learning.visible_keys import VisibleKeys
 
 _FEW = 0.75  # of the places: with fewer queries than this in every row, only those are made
 
@@ -24,10 +25,16 @@ class AskedPlaces:
 
     Args:
         asked: True where one is.
+        keys: by which the places are sorted; None: they are as they came.
     """
 
-    def __init__(self, asked: Bool[Tensor, "B T"]) -> None:
-        self.asked = asked
+    def __init__(self, asked: Bool[Tensor, "B T"], keys: VisibleKeys | None = None) -> None:
+        self.asked = asked if keys is None else keys.sorted(asked)
+        self._keys = keys
+
+    def in_order(self, x: Float[Tensor, "M W"]) -> Float[Tensor, "M W"]:
+        """As the places came."""
+        return x if self._keys is None else x.index_select(0, self._keys.numbers[self.asked].argsort())
 
     def of(self, x: Float[Tensor, "B T W"]) -> Float[Tensor, "M W"]:
         """What lies there."""
@@ -79,6 +86,7 @@ class Block(nn.Module):
         rotation: tuple[Tensor, Tensor] | None,
         past: BlockCache | None = None,
         visible: Tensor | None = None,
+        keys: VisibleKeys | None = None,
         asked: AskedPlaces | None = None,
         dropout: Dropout | None = None,
     ) -> Tensor:
@@ -88,15 +96,16 @@ class Block(nn.Module):
             rotation: of queries and keys; None: positions are learned.
             past: keys and values of places before these, to which those of these are added.
             visible: (T, keys), which keys each place sees; None: all, or those up to itself if the block is causal.
+            keys: which places are seen, in a block without cache and ``visible``; None: all, as above.
             dropout: of what is added to the residual stream.
         """
         normed = rms_norm(x, self.attention_gain)
         if asked is None:
-            mixed = self._attend(normed, rotation, past, visible)
+            mixed = self._attend(normed, rotation, past, visible, keys)
         elif asked.queries is None or self.causal:
-            mixed, x = asked.of(self._attend(normed, rotation, past, visible)), asked.of(x)
+            mixed, x = asked.of(self._attend(normed, rotation, past, visible, keys)), asked.of(x)
         else:
-            mixed, x = asked.of_queries(self._attend_from(normed, rotation, asked.queries)), asked.of(x)
+            mixed, x = asked.of_queries(self._attend_from(normed, rotation, asked.queries, keys)), asked.of(x)
         written = functional.linear(mixed, self.attention_out)
         x = x + (written if dropout is None else dropout(written))
         inner = self._activate(functional.linear(rms_norm(x, self.mlp_gain), self.mlp_in))  # (..., hidden)
@@ -104,18 +113,29 @@ class Block(nn.Module):
         return x + (written if dropout is None else dropout(written))
 
     def _attend(
-        self, x: Tensor, rotation: tuple[Tensor, Tensor] | None, past: BlockCache | None, visible: Tensor | None
+        self,
+        x: Tensor,
+        rotation: tuple[Tensor, Tensor] | None,
+        past: BlockCache | None,
+        visible: Tensor | None,
+        keys: VisibleKeys | None,
     ) -> Tensor:
         query, key, value = self._heads(x, self.qkv)
         if rotation is not None:
             query, key = _rotate(query, rotation), _rotate(key, rotation)
+        if keys is not None:
+            return _joined(keys.attend(query, key, value))
         if past is not None:
             key, value = past.extended(key, value)
         causal = self.causal and visible is None
         return _joined(attention(query, key, value, causal=causal, visible=visible))
 
     def _attend_from(
-        self, x: Tensor, rotation: tuple[Tensor, Tensor] | None, queries: Int64[Tensor, "B most"]
+        self,
+        x: Tensor,
+        rotation: tuple[Tensor, Tensor] | None,
+        queries: Int64[Tensor, "B most"],
+        keys: VisibleKeys | None,
     ) -> Float[Tensor, "B most W"]:
         """Attention of these places alone, to all of their row."""
         width = x.shape[-1]
@@ -123,9 +143,8 @@ class Block(nn.Module):
         (query,) = self._heads(asking, self.qkv[:width])
         key, value = self._heads(x, self.qkv[width:])
         if rotation is not None:
-            turned = tuple(part[queries][:, None] for part in rotation)  # (B, 1, most, W/H/2)
-            query, key = _rotate(query, (turned[0], turned[1])), _rotate(key, rotation)
-        return _joined(attention(query, key, value))
+            query, key = _rotate(query, turned(rotation, queries)), _rotate(key, rotation)
+        return _joined(attention(query, key, value) if keys is None else keys.attend(query, key, value, queries))
 
     def _heads(self, x: Float[Tensor, "B T W"], weights: Float[Tensor, "parts_W W"]) -> Float[Tensor, "parts B H T D"]:
         batch, length, width = x.shape
@@ -160,6 +179,16 @@ def rotary_angles(length: int, head_width: int) -> Float[Tensor, "L half"]:
 def rotation_of(angles: Tensor, like: Tensor) -> tuple[Tensor, Tensor]:
     """Cosines and sines, in the type of ``like``."""
     return angles.cos().to(like.dtype), angles.sin().to(like.dtype)
+
+
+def turned(rotation: tuple[Tensor, Tensor], places: Int64[Tensor, "B M"]) -> tuple[Tensor, Tensor]:
+    """Those of these places of each row, (B, 1, M, half); of (T, half), or of (B, 1, T, half) that differ by row."""
+    if rotation[0].dim() == 2:
+        cos, sin = (part[places][:, None] for part in rotation)
+    else:
+        index = places[:, None, :, None].expand(-1, -1, -1, rotation[0].shape[-1])
+        cos, sin = (part.gather(2, index) for part in rotation)
+    return cos, sin
 
 
 def _rotate(x: Tensor, rotation: tuple[Tensor, Tensor]) -> Tensor:

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta
 
 from generators.ground.forms import Count, Finite, Form, Hex16, Positive, Seconds, read_form
-from lo_theory.learning.choices import Mlp, OptimizerName, Positions
+from lo_theory.learning.choices import Keys, Mlp, OptimizerName, Positions, PrecisionName
 
 Unbounded = Annotated[int, Meta(ge=0)]
 """A number of operations, which may pass 2^63."""
@@ -36,7 +36,7 @@ class NetworkForm(Form, frozen=True):
     """:class:`~lo_theory.learning.network.NetworkConfig`, which judges the ranges.
 
     Files from before there were coordinates or patches lack those fields, their networks have none; and where there is
-    no word of loops, the layers are run once; of orders, none is told.
+    no word of loops, the layers are run once; of orders, none is told; of keys, they are all tokens.
     """
 
     length: int
@@ -51,6 +51,7 @@ class NetworkForm(Form, frozen=True):
     coordinates: dict[str, Any] | None = None
     patches: dict[str, Any] | None = None
     loops: int = 1
+    keys: Keys = "all"
     any_order: bool = False
 
 
@@ -67,7 +68,7 @@ class TrainingForm(Form, frozen=True):
     seed: Count | None = None
     log_every: Positive | None = None
     checkpoint_every: Positive | None = None
-    precision: Literal["auto", "float32", "bfloat16"] | None = None
+    precision: PrecisionName | None = None
     optimizer: OptimizerName | None = None
     decayed: Literal["all", "blocks"] | None = None
 

@@ -9,7 +9,9 @@ from generators.ground.later import later
 
 Positions = Literal["learned", "rotary"]
 Mlp = Literal["gelu", "swiglu"]
+Keys = Literal["all", "visible"]
 OptimizerName = Literal["adamw", "muon"]
+PrecisionName = Literal["auto", "float32", "bfloat16"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +30,7 @@ class Shape:
         mlp: activation.
         positions: embedding of positions.
         loops: how often the blocks are run, each time on what they made of the tokens the time before.
+        keys: of attention: all tokens, or what is visible and each token itself. A causal network sees nothing hidden.
     """
 
     layers: int = 3
@@ -37,6 +40,7 @@ class Shape:
     mlp: Mlp = "gelu"
     positions: Positions = "learned"
     loops: int = later(1)
+    keys: Keys = later("all")  # noqa: RUF009 - a field, as dataclasses.field makes one
 
     @property
     def hidden_width(self) -> int:

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from generators.ground.later import later
-from lo_theory.learning.block import AskedPlaces, Block, normal_weights, rotary_angles, rotation_of
+from lo_theory.learning.block import AskedPlaces, Block, normal_weights, rotary_angles, rotation_of, turned
 from lo_theory.learning.choices import Shape
 from lo_theory.learning.coordinates import CoordinateEmbedding, GridCoordinates
 from lo_theory.learning.dropout import Dropout
@@ -25,6 +25,7 @@ from lo_theory.learning.key_value_cache import KeyValueCache
 from lo_theory.learning.order_embedding import OrderEmbedding
 from lo_theory.learning.patches import PatchEmbedding, PromptPatches
 from lo_theory.learning.rms_norm import rms_norm
+from lo_theory.learning.visible_keys import VisibleKeys
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,6 +94,8 @@ class NetworkConfig(Shape):
             raise ValueError(f"rotary positions need an even width per head; got {self.head_width}.")
         if self.mlp not in ("gelu", "swiglu"):
             raise ValueError(f"mlp must be 'gelu' or 'swiglu'; got {self.mlp!r}.")
+        if self.keys not in ("all", "visible"):
+            raise ValueError(f"keys must be 'all' or 'visible'; got {self.keys!r}.")
         if self.any_order and (not self.causal or self.patches is not None or self.coordinates is not None):
             raise ValueError(
                 "a network that is told orders is causal and reads tokens one by one, without a grid; pass causal=True "
@@ -193,8 +196,10 @@ class Transformer(nn.Module):
                 no order for a network that is told orders, or one for another.
             IndexError: an id out of range (CPU; a GPU aborts).
         """
-        *_, x = self._states(tokens, None if where is None else self._asked(where), order, dropout)
-        return self._everywhere(x, tokens.shape[1]) if where is None else self._logits(x)
+        keys = self._keys(tokens)
+        asked = None if where is None else self._asked(where, keys)
+        *_, x = self._states(tokens, asked, keys, order, dropout)
+        return self._everywhere(x, tokens.shape[1], keys) if asked is None else self._logits(asked.in_order(x))
 
     def layer_logits(
         self, tokens: Int64[Tensor, "B T"], where: Bool[Tensor, "B T"] | None = None
@@ -206,12 +211,13 @@ class Transformer(nn.Module):
         Arguments, shapes and errors are those of :meth:`forward`.
         """
         every = 1 if self.config.loops == 1 else self.config.layers
-        asked = None if where is None else self._asked(where)
-        states = list(self._states(tokens, asked))[every - 1 :: every]
+        keys = self._keys(tokens)
+        asked = None if where is None else self._asked(where, keys)
+        states = list(self._states(tokens, asked, keys))[every - 1 :: every]
         if asked is None:
-            return [self._everywhere(x, tokens.shape[1]) for x in states]
+            return [self._everywhere(x, tokens.shape[1], keys) for x in states]
         *inner, last = states
-        return [self._logits(x) for x in [*map(asked.of, inner), last]]
+        return [self._logits(asked.in_order(x)) for x in [*map(asked.of, inner), last]]
 
     def cache(self) -> KeyValueCache:
         """An empty one, for :meth:`next_logits`.
@@ -258,29 +264,47 @@ class Transformer(nn.Module):
         self,
         tokens: Int64[Tensor, "B T"],
         asked: AskedPlaces | None,
+        keys: VisibleKeys | None,
         order: Int64[Tensor, "B T"] | None = None,
         dropout: Dropout | None = None,
     ) -> Iterator[Float[Tensor, "*at W"]]:
-        """What each block passes on, in every loop: (B, places, W), the last one (M, W) if only M places are asked."""
+        """What each block passes on, in every loop: (B, places, W), the last one (M, W) if only M places are asked.
+
+        Sorted by the keys, if there are any.
+        """
         self._check_length(tokens.shape[1])
         x = self._read(tokens, order)
         rotation = None if self.positions is not None else rotation_of(self.angles[: x.shape[1]], x)
+        if keys is not None:
+            x = keys.sorted(x)
+            rotation = None if rotation is None else turned(rotation, keys.places)
         *before, last = self._passes
         for block in before:
-            x = block(x, rotation, dropout=dropout)
+            x = block(x, rotation, keys=keys, dropout=dropout)
             yield x
-        yield last(x, rotation, asked=asked, dropout=dropout)
+        yield last(x, rotation, keys=keys, asked=asked, dropout=dropout)
 
-    def _asked(self, where: Bool[Tensor, "B T"]) -> AskedPlaces:
+    def _keys(self, tokens: Int64[Tensor, "B T"]) -> VisibleKeys | None:
+        """None: a place sees all, or all up to itself. A prompt in patches is visible."""
+        if self.config.keys == "all" or self.config.causal:
+            return None
+        visible = tokens[:, self._prompt :] != self.config.mask_id
+        return VisibleKeys(functional.pad(visible, (self.config.places - visible.shape[1], 0), value=True))
+
+    def _asked(self, where: Bool[Tensor, "B T"], keys: VisibleKeys | None) -> AskedPlaces:
         answered = where[:, self._prompt :]  # the places end where the tokens do
-        return AskedPlaces(functional.pad(answered, (self.config.places_of(where.shape[1]) - answered.shape[1], 0)))
+        unasked = self.config.places_of(where.shape[1]) - answered.shape[1]
+        return AskedPlaces(functional.pad(answered, (unasked, 0)), keys)
 
     @property
     def _passes(self) -> list[nn.Module]:
         """The blocks in the order in which they are run."""
         return [*self.blocks] * self.config.loops
 
-    def _everywhere(self, x: Float[Tensor, "B places W"], length: int) -> Float[Tensor, "B T V"]:
+    def _everywhere(
+        self, x: Float[Tensor, "B places W"], length: int, keys: VisibleKeys | None
+    ) -> Float[Tensor, "B T V"]:
+        x = x if keys is None else keys.in_order(x)
         logits = self._logits(x[:, self._prompt - length :])  # from the first answer on
         return functional.pad(logits, (0, 0, self._prompt, 0), value=math.nan) if self._prompt else logits
 

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, get_args
 
 import torch
 
@@ -24,6 +24,7 @@ from generators.ground.forms import Hex16, read_form
 from generators.ground.numbers import whole_number
 from generators.ground.ownership import owned_directory, require_owned
 from lo_theory.learning.checkpoint import Checkpoint, load_checkpoint, network_tensors, restore_network, save_checkpoint
+from lo_theory.learning.choices import PrecisionName
 from lo_theory.learning.distributed import ALONE, Team, join_run
 from lo_theory.learning.divided_update import complete_state, update_divided
 from lo_theory.learning.flops import training_flops
@@ -85,7 +86,7 @@ class TrainConfig:
     seed: int = 0
     log_every: int = 50
     checkpoint_every: int = 500
-    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    precision: PrecisionName = "auto"
     optimizer: OptimizerName = "adamw"
 
     def __post_init__(self) -> None:
@@ -101,7 +102,7 @@ class TrainConfig:
             raise ValueError(f"weight_decay must be >= 0; got {self.weight_decay}.")
         if not all(0 <= beta < 1 for beta in self.betas):
             raise ValueError(f"betas must lie in [0, 1); got {self.betas}.")
-        if self.precision not in ("auto", "float32", "bfloat16"):
+        if self.precision not in get_args(PrecisionName):
             raise ValueError(f"precision must be 'auto', 'float32' or 'bfloat16'; got {self.precision!r}.")
         check_optimizer(self.optimizer)
 

@@ -22,6 +22,7 @@ from analysis.measures.setting import Setting
 EXPERIMENT_NAME = "recipes"
 BASE, FEW_FIRST, LATENTS_FIRST = "base", "curriculum over 60%", "latents visible at first"
 DEEPER, DEEPER_BRIEFER = f"{LATENTS_FIRST}, 6 layers", f"{LATENTS_FIRST}, 6 layers, half the steps"
+VISIBLE_KEYS, DEEPER_VISIBLE_KEYS = "keys from visible tokens", f"{LATENTS_FIRST}, 6 layers, keys from visible tokens"
 LOOPED = f"{LATENTS_FIRST}, 2 layers, run 3 times, asked each time"
 CHANGES: dict[str, dict[str, Any]] = {
     BASE: {},
@@ -36,11 +37,13 @@ CHANGES: dict[str, dict[str, Any]] = {
     DEEPER: {"latents_first": 0.2, "layers": 6},
     DEEPER_BRIEFER: {"latents_first": 0.2, "layers": 6, "steps": 1000},
     LOOPED: {"latents_first": 0.2, "layers": 2, "loops": 3, "deep_supervision": 0.5},
+    DEEPER_VISIBLE_KEYS: {"latents_first": 0.2, "layers": 6, "keys": "visible"},
+    VISIBLE_KEYS: {"keys": "visible"},
     "one layer, run 3 times": {"layers": 1, "loops": 3},
     "inner layers asked": {"deep_supervision": 0.2},
     "one layer, run 3 times, asked each time": {"layers": 1, "loops": 3, "deep_supervision": 0.2},
 }
-_DEEPER = (DEEPER, DEEPER_BRIEFER, LOOPED)
+_DEEPER = (DEEPER, DEEPER_BRIEFER, LOOPED, DEEPER_VISIBLE_KEYS)
 _AT_EQUAL_STEPS = tuple(name for name in CHANGES if name not in _DEEPER)
 
 
@@ -69,7 +72,7 @@ SIZES: dict[ScaleName, RecipesSize] = {
     "long": RecipesSize(
         base=replace(_base(20, 80, 2000), heads=4, optimizer="muon", min_ratio=0.02),
         seeds=1,
-        recipes=(BASE, FEW_FIRST, LATENTS_FIRST, *_DEEPER),
+        recipes=(BASE, FEW_FIRST, LATENTS_FIRST, *_DEEPER, VISIBLE_KEYS),
     ),
     "paper": RecipesSize(base=_base(8, 24, 10_000), seeds=5, recipes=_AT_EQUAL_STEPS),
 }
