@@ -43,12 +43,38 @@ def test_plain_products_are_the_kernel_forward_and_backward(case):
         torch.testing.assert_close(plain, kernel, rtol=1e-12, atol=1e-12)
 
 
-def uses_kernel(monkeypatch, length, width) -> bool:
+@pytest.mark.parametrize("length", [SHORT, LONG])
+@pytest.mark.parametrize("case", CASES)
+def test_in_bfloat16_it_is_as_near_to_the_truth_as_the_kernel(case, length):
+    """Eight bits: what rounds differs, how much does not. Short ones are in float32 within, so nearer."""
+    options = {name: seen(length) if name == "visible" else value for name, value in CASES[case].items()}
+    exact = heads(length, 16)
+    truth = fused(*exact, **options)
+    wanted = (truth, *torch.autograd.grad(truth.square().sum(), exact))
+    errors = []
+    for function in (attention, fused):
+        parts = [part.detach().bfloat16().requires_grad_() for part in exact]
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            answer = function(*parts, **options)
+        assert answer.dtype == torch.bfloat16
+        found = (answer, *torch.autograd.grad(answer.square().sum(), parts))
+        errors.append(
+            [
+                float((one - true).detach().norm() / true.detach().norm())
+                for one, true in zip(found, wanted, strict=True)
+            ]
+        )
+    ours, kernels = errors
+    assert max(ours) < 0.03
+    assert all(one < 2.5 * other for one, other in zip(ours, kernels, strict=True))
+
+
+def uses_kernel(monkeypatch, length, width, dtype=torch.float64) -> bool:
     asked = []
     monkeypatch.setattr(
         module.functional, "scaled_dot_product_attention", lambda query, *_, **__: asked.append(1) or query
     )
-    attention(*(part.detach() for part in heads(length, width)))
+    attention(*(part.detach().to(dtype) for part in heads(length, width)))
     return bool(asked)
 
 
@@ -65,3 +91,8 @@ def uses_kernel(monkeypatch, length, width) -> bool:
 def test_which_is_taken_depends_on_shape_and_flag_alone(monkeypatch, length, width, precision, kernel):
     with matmul_precision(precision):
         assert uses_kernel(monkeypatch, length, width) == kernel
+
+
+@pytest.mark.parametrize(("length", "width", "kernel"), [(SHORT, 64, False), (LONG, 64, False), (1025, 8, True)])
+def test_in_bfloat16_plain_products_up_to_a_length(monkeypatch, length, width, kernel):
+    assert uses_kernel(monkeypatch, length, width, torch.bfloat16) == kernel

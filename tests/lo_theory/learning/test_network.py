@@ -197,6 +197,7 @@ def test_a_config_of_a_shape_takes_all_of_it_and_nothing_else_of_a_setting():
         "mlp": "swiglu",
         "positions": "rotary",
         "loops": 2,
+        "keys": "visible",
     }
     assert shape.keys() == {field.name for field in fields(Shape)}
     expected = NetworkConfig(length=5, vocabulary=3, causal=True, any_order=True, **shape)

@@ -1,0 +1,1 @@
+"""Which tokens are keys of attention: all of them, or what is visible."""

@@ -1,0 +1,91 @@
+"""Networks that see all tokens beside such that see the visible ones: task errors, and boards that are solved."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from analysis.figures.keys.units import COMPUTED, EXPERIMENT_NAME, INFERRED, LATENT, PROBLEMS, WORDS
+from analysis.lab.averages import combine_seeds
+from analysis.lab.rows import Rows
+from analysis.lab.style import BLUE, ORANGE, PERCENT, SMALL, WIDTH, bars, claim, headline, paper_style
+from analysis.measures.task_error import KL
+from analysis.puzzles.judging import BOARD
+from lo_theory.samplers.menu import MARGIN, VANILLA
+
+_LOOKS = {WORDS["all"]: (ORANGE, -0.12), WORDS["visible"]: (BLUE, 0.12)}
+_TICKS = {
+    COMPUTED: "observation,\nlatents visible",
+    INFERRED: "observation,\nothers",
+    LATENT: "latent",
+    MARGIN: MARGIN,
+    VANILLA: VANILLA,
+}
+
+
+def draw_keys(rows: Rows) -> Figure:
+    """A panel per distribution, KL by subproblem, and one for the puzzle; dots are seeds, bars 95% intervals.
+
+    Raises:
+        ValueError: no row of this experiment.
+    """
+    mine = rows.of(EXPERIMENT_NAME)
+    errors, boards = mine.where(metric=KL), mine.where(metric=BOARD)
+    names = [*errors.values("distribution"), *boards.values("distribution")]
+    with paper_style(EXPERIMENT_NAME):
+        figure = Figure(figsize=(WIDTH, 3.9), layout="constrained")
+        panels = figure.subplots(1, len(names), squeeze=False)[0]
+        for axes, name in zip(panels, names, strict=True):
+            own = mine.where(distribution=name)
+            kinds = PROBLEMS if own.where(metric=KL) else (MARGIN, VANILLA)
+            _panel(axes, own, kinds)
+            headline(axes, name, "")
+            if own.where(metric=BOARD):
+                axes.yaxis.set_major_formatter(PERCENT)
+                axes.set_ylabel("solved boards, one cell per call")
+            else:
+                axes.set_yscale("log")
+        panels[0].set_ylabel("KL(posterior || network) [nats per hidden token]")
+        handles, labels = panels[0].get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside lower center", ncols=2, fontsize=SMALL, title="keys of attention")
+        claim(figure, _claim(errors))
+        return figure
+
+
+def of_kind(rows: Rows, kind: str) -> Rows:
+    """The rows of a subproblem, or of a rule."""
+    return rows.where(swept=kind) if kind in PROBLEMS else rows.where(decoder=kind)
+
+
+def _panel(axes: Axes, rows: Rows, kinds: Sequence[str]) -> None:
+    for model, (colour, aside) in _LOOKS.items():
+        own = rows.where(model=model)
+        means = [combine_seeds(of_kind(own, kind))[0] for kind in kinds]
+        places = np.arange(len(kinds)) + aside
+        axes.errorbar(
+            places, [row.value for row in means], yerr=bars(means), fmt="s", color=colour, capsize=2.5, label=model
+        )
+        for place, kind in zip(places, kinds, strict=True):
+            values = [row.value for row in of_kind(own, kind)]
+            axes.plot([place + 0.08] * len(values), values, ".", color=colour, alpha=0.5)
+    axes.set_xticks(range(len(kinds)), [_TICKS[kind] for kind in kinds])
+    axes.set_xlim(-0.5, len(kinds) - 0.5)
+    axes.grid(axis="y")
+
+
+def _claim(errors: Rows) -> str:
+    means = combine_seeds(errors)
+    better = [
+        means.one(model=WORDS["visible"], swept=kind, distribution=name).value
+        < means.one(model=WORDS["all"], swept=kind, distribution=name).value
+        for name in means.values("distribution")
+        for kind in PROBLEMS
+    ]
+    if all(better):
+        return "A hidden token that is no key for others: every subproblem is learned better in as many steps"
+    if not any(better):
+        return "A hidden token that is no key for others: every subproblem is learned worse in as many steps"
+    return "A hidden token that is no key for others: some subproblems are learned better in as many steps, some worse"
