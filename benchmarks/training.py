@@ -7,10 +7,12 @@ as two versions of one package cannot live in one. The shapes:
 - A: 3 layers of width 64, 24 tokens, batches of 256, AdamW (the hardness experiment);
 - B: 6 layers of width 256, 300 tokens, batches of 32, AdamW;
 - C: 5 layers of width 64, 81 tokens, batches of 64, Muon (Sudoku);
+- D: 6 layers of width 64, 300 tokens, batches of 64, Muon (Table 1 at the paper's sizes);
 - small, large: decoding 300 tokens in 10 calls, 64 rows, 3 layers of width 64 and 6 of width 256, by margin.
 
 "bare" is a loop in plain PyTorch of the same shape, masks and optimizer, with its fused attention kernel and nothing
-else: no log, no checks, no schedule. The last table is the error of the gradient against float64, and the share of the
+else: no log, no checks, no schedule. "bfloat16" and "visible" are this checkout with products in bfloat16, and with
+keys from visible tokens alone. The last table is the error of the gradient against float64, and the share of the
 machine's matrix rate that a training reaches.
 """
 
@@ -34,6 +36,7 @@ SHAPES: dict[str, dict[str, Any]] = {
     "A": {"layers": 3, "width": 64, "heads": 4, "length": 24, "batch": 256, "optimizer": "adamw", "steps": 12},
     "B": {"layers": 6, "width": 256, "heads": 8, "length": 300, "batch": 32, "optimizer": "adamw", "steps": 3},
     "C": {"layers": 5, "width": 64, "heads": 4, "length": 81, "batch": 64, "optimizer": "muon", "steps": 8},
+    "D": {"layers": 6, "width": 64, "heads": 4, "length": 300, "batch": 64, "optimizer": "muon", "steps": 3},
     "small": {"layers": 3, "width": 64, "heads": 4, "length": 300, "batch": 64, "calls": 10},
     "large": {"layers": 6, "width": 256, "heads": 8, "length": 300, "batch": 64, "calls": 10},
 }
@@ -70,10 +73,12 @@ class Rows:
         return {}
 
 sizes = {name: shape[name] for name in ("length", "layers", "width", "heads")}
-network = Transformer(NetworkConfig(vocabulary=2, **sizes), torch.Generator().manual_seed(0))
+keys = {"keys": shape["keys"]} if "keys" in shape else {}
+network = Transformer(NetworkConfig(vocabulary=2, **sizes, **keys), torch.Generator().manual_seed(0))
 clock = []
 if "steps" in shape:
-    config = TrainConfig(steps=shape["steps"] + 2, optimizer=shape["optimizer"], precision="float32")
+    precision = shape.get("precision", "float32")
+    config = TrainConfig(steps=shape["steps"] + 2, optimizer=shape["optimizer"], precision=precision)
     train(network, MaskedObjective(per_mask), Rows(), config, on_step=lambda _: clock.append(time.process_time()))
     took = statistics.median(b - a for a, b in zip(clock[1:], clock[2:]))
 else:
@@ -200,20 +205,25 @@ def main(against: Path | None = None, rounds: int = 5) -> None:
         against: an older checkout of this repository.
         rounds: how often each program runs.
     """
-    programs = {"ours": (PROGRAM, ROOT), "bare": (BARE, ROOT)}
+    programs = {"ours": (PROGRAM, ROOT, {}), "bare": (BARE, ROOT, {})}
     if against is not None:
-        programs["older"] = (PROGRAM, against.resolve())
+        programs["older"] = (PROGRAM, against.resolve(), {})
+    programs["bfloat16"] = (PROGRAM, ROOT, {"precision": "bfloat16"})
+    programs["visible"] = (PROGRAM, ROOT, {"keys": "visible"})
     print(f"{'shape':8}{'ours, ms':>10}" + "".join(f"{f'{name} / ours':>20}" for name in programs if name != "ours"))
     for name, shape in SHAPES.items():
-        times = [{key: measure(*program, shape) for key, program in programs.items()} for _ in range(rounds)]
+        fits = {key: made for key, made in programs.items() if "steps" in shape or not made[2]}
+        times = [
+            {key: measure(one, root, shape | more) for key, (one, root, more) in fits.items()} for _ in range(rounds)
+        ]
         line = f"{name:8}{1e3 * statistics.median(time['ours'] for time in times):10.1f}"
         for other in programs:
-            if other != "ours":
+            if other in times[0] and other != "ours":
                 ratios = sorted(time[other] / time["ours"] for time in times)
                 line += f"{statistics.median(ratios):8.2f} [{ratios[0]:.2f}, {ratios[-1]:.2f}]"
         print(line, flush=True)
     print(f"\n{'shape':8}{'gradient error':>16}{'share of the matrix rate':>28}")
-    for name in "ABC":
+    for name in "ABCD":
         error, share = gradient_error(SHAPES[name])
         print(f"{name:8}{error:16.1e}{share:28.0%}", flush=True)
 

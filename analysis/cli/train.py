@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from analysis.cli.families import Family
-from lo_theory.learning.choices import OptimizerName, Shape
+from lo_theory.learning.choices import OptimizerName, PrecisionName, Shape
 from lo_theory.orders import OrderName
 
 Learner = Literal["mdm", OrderName]
@@ -35,6 +35,8 @@ class Train:
         batch_size: sequences per update.
         optimizer: "adamw", or "muon" for the matrices inside the blocks beside AdamW for the rest (torch 2.9 or newer).
         learning_rate: peak of warm-up and cosine.
+        precision: "float32"; "bfloat16" for the products, faster on a processor with matrix units for it and slower on
+            another; "auto" is the latter on a GPU that has them, else the former.
         loss: of an MDM: "per-mask" averages over masked tokens, "likelihood" is the paper's weighting.
         data: a written dataset to learn from, epoch after epoch in an order that --seed fixes.
         split: which split of it; "train" if it has splits.
@@ -58,6 +60,7 @@ class Train:
     batch_size: int = 128
     optimizer: OptimizerName = "adamw"
     learning_rate: float = 6e-3
+    precision: PrecisionName = "auto"
     loss: Literal["per-mask", "likelihood"] = "per-mask"
     train_rows: int | None = None
     sample_seed: int = 1

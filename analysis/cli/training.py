@@ -37,7 +37,11 @@ def train_model(asked: Train, member: Member | None = None) -> str:
     device = usable_device(_device_name(asked.device, member))
     network = build_network(asked.network, objective, source, seed=asked.seed, device=device)
     training = TrainConfig(
-        steps=asked.steps, learning_rate=asked.learning_rate, seed=asked.seed, optimizer=asked.optimizer
+        steps=asked.steps,
+        learning_rate=asked.learning_rate,
+        seed=asked.seed,
+        optimizer=asked.optimizer,
+        precision=asked.precision,
     )
     check_fit(network, objective, source)
     with joined(member, device) as team:

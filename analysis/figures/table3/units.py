@@ -69,4 +69,4 @@ SIZES: dict[ScaleName, PuzzleSize] = {
 """``long`` asks whether recursion helps: one block run as often as ``small`` has blocks, at its operations, and two
 blocks run as often, at twice as many, with a loss after each time; the rows of ``small`` stand to compare. What was
 expected before the run, after what public solvers of puzzles report: the first within a point or two of ``small`` on
-the puzzles of training, the second above it there and on harder ones."""
+the puzzles of training, the second above it there and on harder ones. Neither was found (``results/table3-long``)."""

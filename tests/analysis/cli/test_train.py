@@ -1,4 +1,4 @@
-"""The optimizer that ``lo-theory train`` offers reaches the training loop."""
+"""What ``lo-theory train`` offers reaches the training loop: optimizer, precision, keys."""
 
 from __future__ import annotations
 
@@ -44,3 +44,30 @@ def test_help_offers_both(capsys):
     with pytest.raises(SystemExit):
         cli.main(["train", "--help"])
     assert "--optimizer {adamw,muon}" in capsys.readouterr().out
+
+
+def test_bfloat16_and_visible_keys_are_written_down_and_a_run_goes_on_only_so(tmp_path, capsys):
+    asked = ("--precision", "bfloat16", "--keys", "visible")
+    assert train(tmp_path, *asked) == 0
+    kept = load_checkpoint(tmp_path / "checkpoint.safetensors")
+    assert kept.training["precision"] == "bfloat16"
+    assert kept.network.keys == "visible"
+    assert {tensor.dtype for name, tensor in kept.tensors.items() if "blocks" in name} == {torch.float32}
+    assert train(tmp_path, *asked) == 0
+    assert train(tmp_path, *asked[2:]) == 2
+    assert "precision='bfloat16', this one 'auto'" in capsys.readouterr().err
+    assert train(tmp_path, *asked[:2]) == 2
+    assert "keys" in capsys.readouterr().err
+
+
+def test_bfloat16_learns_other_weights_that_are_close(tmp_path):
+    kept = []
+    for precision in ("float32", "bfloat16"):
+        assert train(tmp_path / precision, "--precision", precision) == 0
+        kept.append(load_checkpoint(tmp_path / precision / "checkpoint.safetensors").tensors)
+    matrices = [name for name in kept[0] if "blocks" in name and name.endswith(("qkv", "mlp_in"))]
+    assert len(matrices) >= 2
+    for name in matrices:
+        exact, rounded = (tensors[name] for tensors in kept)
+        assert not torch.equal(exact, rounded)
+        torch.testing.assert_close(exact, rounded, rtol=0.0, atol=0.05)
