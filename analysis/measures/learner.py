@@ -163,7 +163,7 @@ def _curriculum(setting: Setting) -> Curriculum | LatentsFirst | None:
     if setting.curriculum and setting.latents_first:
         raise ValueError("a setting has one curriculum: set curriculum or latents_first to 0.")
     if setting.latents_first:
-        return LatentsFirst(tuple(range(setting.n_latents)), setting.latents_first)
+        return LatentsFirst(tuple(range(setting.n_latents)), setting.latents_first, setting.natural_keys)
     return Curriculum(share=setting.curriculum) if setting.curriculum else None
 
 

@@ -14,7 +14,7 @@ from analysis.lab.experiment import ScaleName
 from generators.distribution import LODistribution
 from generators.families import local_hash, nae_sat, random_logic
 from generators.ground.later import later
-from lo_theory.learning.choices import PrecisionName
+from lo_theory.learning.choices import Keys, PrecisionName
 from lo_theory.learning.network import Shape
 from lo_theory.learning.optimizer import OptimizerName
 
@@ -35,6 +35,7 @@ class Setting(Shape):
         weighting: of the masked objective, see ``lo_theory.learning.objective``.
         curriculum: share of the training in which masks grow from few to all; 0 for none.
         latents_first: share of the training with all latents visible, see ``curriculum.LatentsFirst``; 0 for none.
+        natural_keys: of attention in the rows with all latents visible, see ``LatentsFirst``.
         deep_supervision: weight of the inner layers or loops in the masked objective, see ``DeepSupervision``.
         test_rows: sequences behind a likelihood.
         orders_per_row: random orders per sequence behind the order-averaged likelihood of the MDM.
@@ -59,6 +60,7 @@ class Setting(Shape):
     weighting: Literal["per_mask", "likelihood"] = "per_mask"
     curriculum: float = 0.0
     latents_first: float = later(0.0)
+    natural_keys: Keys = later("all")  # noqa: RUF009
     deep_supervision: float = later(0.0)
     test_rows: int = 1024
     orders_per_row: int = 1

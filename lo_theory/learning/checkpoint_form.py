@@ -78,6 +78,7 @@ class LatentsFirstForm(Form, frozen=True):
 
     latents: list[Count]
     share: Finite
+    keys: Keys = "all"
 
 
 class MaskedForm(Form, frozen=True):

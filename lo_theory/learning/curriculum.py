@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, get_args
 
 import torch
 
+from lo_theory.learning.choices import Keys
 from lo_theory.learning.masking import WeightedMasks, count_masks
 
 _MIXED = 0.4
@@ -62,18 +63,23 @@ class LatentsFirst:
     Attributes:
         latents: their positions.
         share: of the training in which every row is so; for as long again two fifths of the rows are.
+        keys: of attention in those rows, all tokens or the visible latents alone: then what is to be found is not
+            watered down by tokens that say nothing, and there is less to compute. The other rows have the network's.
     Raises:
-        ValueError: no latents, a position twice or below 0, or a share outside (0, 1/2].
+        ValueError: no latents, a position twice or below 0, a share outside (0, 1/2], or other keys.
     """
 
     latents: tuple[int, ...]
     share: float
+    keys: Keys = "all"
 
     def __post_init__(self) -> None:
         if not self.latents or len({*self.latents}) < len(self.latents) or min(self.latents) < 0:
             raise ValueError(f"latents are one or more different positions, none below 0; got {self.latents}.")
         if not 0 < self.share <= 0.5:
             raise ValueError(f"share of the natural order lies in (0, 1/2]; got {self.share}.")
+        if self.keys not in get_args(Keys):
+            raise ValueError(f"keys of the natural order are 'all' or 'visible'; got {self.keys!r}.")
 
     def check(self, length: int) -> None:
         """Raise ValueError unless a sequence of this length has these latents, and something beside them."""
@@ -96,8 +102,13 @@ class LatentsFirst:
         hidden[:, list(self.latents)] = False
         if natural < batch_size:
             hidden[natural:] = count_masks(batch_size - natural, length, generator, stratified=True).hidden
-        return WeightedMasks(hidden, length / hidden.sum(dim=1).to(torch.float32))
+        keys = None
+        if self.keys == "visible":
+            keys = torch.ones_like(hidden)
+            keys[:natural] = ~hidden[:natural]
+        return WeightedMasks(hidden, length / hidden.sum(dim=1).to(torch.float32), keys)
 
     def to_json(self) -> dict[str, Any]:
         """What checkpoints record."""
-        return {"latents_first": {"latents": [*self.latents], "share": self.share}}
+        keys = {} if self.keys == "all" else {"keys": self.keys}
+        return {"latents_first": {"latents": [*self.latents], "share": self.share} | keys}

@@ -55,11 +55,16 @@ class DeepSupervision:
         inputs: Int64[Tensor, "B L"],
         where: Bool[Tensor, "B L"],
         loss: Callable[[Float[Tensor, "M V"]], Float[Tensor, ""]],
+        keys: Bool[Tensor, "B L"] | None = None,
     ) -> Float[Tensor, ""]:
-        """``loss`` of the logits at the selected positions, of the last layer and of the inner ones."""
+        """``loss`` of the logits at the selected positions, of the last layer and of the inner ones.
+
+        Args:
+            keys: which tokens are keys for all, see ``Transformer.forward``.
+        """
         if not self.weight:
-            return loss(network(inputs, where))
-        *inner, last = network.layer_logits(inputs, where)
+            return loss(network(inputs, where, keys=keys))
+        *inner, last = network.layer_logits(inputs, where, keys)
         if network.config.loops == 1:
             del inner[0]
         return loss(last) + self.weight * stack([loss(logits) for logits in inner]).mean()

@@ -133,6 +133,7 @@ class DividedTransformer(Transformer):
         where: Bool[Tensor, "B T"] | None = None,
         *,
         order: Int64[Tensor, "B T"] | None = None,
+        keys: Bool[Tensor, "B T"] | None = None,
         dropout: Dropout | None = None,
     ) -> Float[Tensor, "*at V"]:
         """As the network's own; without orders and dropout, which are for one process.
@@ -143,18 +144,25 @@ class DividedTransformer(Transformer):
         if order is not None or dropout is not None:
             raise ValueError("several processes divide neither orders nor dropout; train such a network in one.")
         (network,) = self._inner
-        return self._gathered(network(*self._own(tokens, where))[None], tokens, where)[0]
+        own, asked, seen = self._own(tokens, where, keys)
+        return self._gathered(network(own, asked, keys=seen)[None], tokens, where)[0]
 
     def layer_logits(
-        self, tokens: Int64[Tensor, "B T"], where: Bool[Tensor, "B T"] | None = None
+        self,
+        tokens: Int64[Tensor, "B T"],
+        where: Bool[Tensor, "B T"] | None = None,
+        keys: Bool[Tensor, "B T"] | None = None,
     ) -> list[Float[Tensor, "*at V"]]:
         """As the network's own."""
         (network,) = self._inner
-        return list(self._gathered(torch.stack(network.layer_logits(*self._own(tokens, where))), tokens, where))
+        layers = network.layer_logits(*self._own(tokens, where, keys))
+        return list(self._gathered(torch.stack(layers), tokens, where))
 
-    def _own(self, tokens: Tensor, where: Tensor | None) -> tuple[Tensor, Tensor | None]:
+    def _own(
+        self, tokens: Tensor, where: Tensor | None, keys: Tensor | None
+    ) -> tuple[Tensor, Tensor | None, Tensor | None]:
         mine = slice(self._team.rank, None, self._team.size)
-        return tokens[mine], None if where is None else where[mine]
+        return tokens[mine], None if where is None else where[mine], None if keys is None else keys[mine]
 
     def _gathered(self, own: Tensor, tokens: Tensor, where: Tensor | None) -> Tensor:
         """(layers, own answers, ...) -> (layers, all answers, ...), in the order of one process."""

@@ -30,14 +30,17 @@ class WeightedMasks:
     Attributes:
         hidden: (B, L), True where the token is masked.
         weight: (B,), factor on the row's sum of cross-entropies; the mean over rows of the products is the loss.
+        keys: (B, L), True where the token is a key of attention for all; None: as the network has it.
     """
 
     hidden: Bool[Tensor, "B L"]
     weight: Float[Tensor, " B"]
+    keys: Bool[Tensor, "B L"] | None = None
 
     def to(self, device: torch.device) -> WeightedMasks:
         """The same masks on ``device``."""
-        return WeightedMasks(self.hidden.to(device), self.weight.to(device))
+        keys = None if self.keys is None else self.keys.to(device)
+        return WeightedMasks(self.hidden.to(device), self.weight.to(device), keys)
 
 
 Masker = Callable[[int, int, torch.Generator], WeightedMasks]

@@ -178,6 +178,7 @@ class Transformer(nn.Module):
         where: Bool[Tensor, "B T"] | None = None,
         *,
         order: Int64[Tensor, "B T"] | None = None,
+        keys: Bool[Tensor, "B T"] | None = None,
         dropout: Dropout | None = None,
     ) -> Float[Tensor, "*at V"]:
         """Float32 logits over the V tokens, at every position or only at the selected ones.
@@ -187,6 +188,8 @@ class Transformer(nn.Module):
             where: positions whose logits are wanted; the head is applied to no others. None lies in a prompt that is
                 read in patches.
             order: the position that each one predicts, for a network that is told orders and for no other.
+            keys: tokens that are keys of attention for all, the others for themselves alone; None: as the configuration
+                says. Not for a causal network.
             dropout: for a step of training.
         Returns:
             (B, T, V), or (M, V) in row-major order of the M selected positions. NaN in a prompt that is read in
@@ -196,13 +199,16 @@ class Transformer(nn.Module):
                 no order for a network that is told orders, or one for another.
             IndexError: an id out of range (CPU; a GPU aborts).
         """
-        keys = self._keys(tokens)
-        asked = None if where is None else self._asked(where, keys)
-        *_, x = self._states(tokens, asked, keys, order, dropout)
-        return self._everywhere(x, tokens.shape[1], keys) if asked is None else self._logits(asked.in_order(x))
+        sorted_by = self._keys(tokens, keys)
+        asked = None if where is None else self._asked(where, sorted_by)
+        *_, x = self._states(tokens, asked, sorted_by, order, dropout)
+        return self._everywhere(x, tokens.shape[1], sorted_by) if asked is None else self._logits(asked.in_order(x))
 
     def layer_logits(
-        self, tokens: Int64[Tensor, "B T"], where: Bool[Tensor, "B T"] | None = None
+        self,
+        tokens: Int64[Tensor, "B T"],
+        where: Bool[Tensor, "B T"] | None = None,
+        keys: Bool[Tensor, "B T"] | None = None,
     ) -> list[Float[Tensor, "*at V"]]:
         """What the last norm and the head read off after each block, from the first to the last, which is the answer.
 
@@ -211,11 +217,11 @@ class Transformer(nn.Module):
         Arguments, shapes and errors are those of :meth:`forward`.
         """
         every = 1 if self.config.loops == 1 else self.config.layers
-        keys = self._keys(tokens)
-        asked = None if where is None else self._asked(where, keys)
-        states = list(self._states(tokens, asked, keys))[every - 1 :: every]
+        sorted_by = self._keys(tokens, keys)
+        asked = None if where is None else self._asked(where, sorted_by)
+        states = list(self._states(tokens, asked, sorted_by))[every - 1 :: every]
         if asked is None:
-            return [self._everywhere(x, tokens.shape[1], keys) for x in states]
+            return [self._everywhere(x, tokens.shape[1], sorted_by) for x in states]
         *inner, last = states
         return [self._logits(asked.in_order(x)) for x in [*map(asked.of, inner), last]]
 
@@ -284,12 +290,13 @@ class Transformer(nn.Module):
             yield x
         yield last(x, rotation, keys=keys, asked=asked, dropout=dropout)
 
-    def _keys(self, tokens: Int64[Tensor, "B T"]) -> VisibleKeys | None:
+    def _keys(self, tokens: Int64[Tensor, "B T"], asked: Bool[Tensor, "B T"] | None) -> VisibleKeys | None:
         """None: a place sees all, or all up to itself. A prompt in patches is visible."""
-        if self.config.keys == "all" or self.config.causal:
+        if self.config.causal or (self.config.keys == "all" and asked is None):
             return None
-        visible = tokens[:, self._prompt :] != self.config.mask_id
-        return VisibleKeys(functional.pad(visible, (self.config.places - visible.shape[1], 0), value=True))
+        keys = tokens != self.config.mask_id if self.config.keys == "visible" else torch.ones_like(tokens).bool()
+        keys = (keys if asked is None else keys & asked)[:, self._prompt :]
+        return VisibleKeys(functional.pad(keys, (self.config.places - keys.shape[1], 0), value=True))
 
     def _asked(self, where: Bool[Tensor, "B T"], keys: VisibleKeys | None) -> AskedPlaces:
         answered = where[:, self._prompt :]  # the places end where the tokens do

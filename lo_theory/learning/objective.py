@@ -116,6 +116,7 @@ class MaskedObjective:
             rows.masked_fill(masks.hidden, network.config.mask_id),
             masks.hidden,
             lambda logits: self.reduction(functional.cross_entropy(logits, asked, reduction="none"), masks),
+            masks.keys,
         )
 
     def to_json(self) -> dict[str, Any]:

@@ -2,7 +2,8 @@
 
 A mask says nothing but where it stands, which the places that ask know; as keys masks water attention down. Fewer keys
 are fewer products, too. What a hidden place has found out is not read by any other, though: it is a network that asks
-the visible tokens once a layer, not one whose hidden tokens exchange messages.
+the visible tokens once a layer, not one whose hidden tokens exchange messages. So too in Partition Generative Models
+(Deschenaux et al. 2025, arXiv 2505.18883), whose two groups of tokens do not see each other.
 """
 
 from __future__ import annotations

@@ -23,6 +23,7 @@ EXPERIMENT_NAME = "recipes"
 BASE, FEW_FIRST, LATENTS_FIRST = "base", "curriculum over 60%", "latents visible at first"
 DEEPER, DEEPER_BRIEFER = f"{LATENTS_FIRST}, 6 layers", f"{LATENTS_FIRST}, 6 layers, half the steps"
 VISIBLE_KEYS, DEEPER_VISIBLE_KEYS = "keys from visible tokens", f"{LATENTS_FIRST}, 6 layers, keys from visible tokens"
+DEEPER_NATURAL_KEYS = f"{LATENTS_FIRST} and alone keys, 6 layers"
 LOOPED = f"{LATENTS_FIRST}, 2 layers, run 3 times, asked each time"
 CHANGES: dict[str, dict[str, Any]] = {
     BASE: {},
@@ -38,12 +39,13 @@ CHANGES: dict[str, dict[str, Any]] = {
     DEEPER_BRIEFER: {"latents_first": 0.2, "layers": 6, "steps": 1000},
     LOOPED: {"latents_first": 0.2, "layers": 2, "loops": 3, "deep_supervision": 0.5},
     DEEPER_VISIBLE_KEYS: {"latents_first": 0.2, "layers": 6, "keys": "visible"},
+    DEEPER_NATURAL_KEYS: {"latents_first": 0.2, "layers": 6, "natural_keys": "visible"},
     VISIBLE_KEYS: {"keys": "visible"},
     "one layer, run 3 times": {"layers": 1, "loops": 3},
     "inner layers asked": {"deep_supervision": 0.2},
     "one layer, run 3 times, asked each time": {"layers": 1, "loops": 3, "deep_supervision": 0.2},
 }
-_DEEPER = (DEEPER, DEEPER_BRIEFER, LOOPED, DEEPER_VISIBLE_KEYS)
+_DEEPER = (DEEPER, DEEPER_BRIEFER, LOOPED, DEEPER_VISIBLE_KEYS, DEEPER_NATURAL_KEYS)
 _AT_EQUAL_STEPS = tuple(name for name in CHANGES if name not in _DEEPER)
 
 

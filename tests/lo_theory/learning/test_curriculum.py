@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
+import jaxtyping
 import numpy as np
 import pytest
 import torch
@@ -132,3 +133,53 @@ def test_a_setting_has_one_curriculum():
     with pytest.raises(ValueError, match="one curriculum"):
         masked_objective(both)
     assert masked_objective(dataclasses.replace(both, latents_first=0.0)).curriculum == Curriculum(share=0.6)
+
+
+KEYS = LatentsFirst(LATENTS, share=0.25, keys="visible")
+
+
+@given(progress=st.floats(0, 1), seed=st.integers(0, 10**6))
+def test_keys_of_the_natural_order_are_its_latents_and_all_else_stays(progress, seed):
+    usual, alone = (one.masks(ROWS, LENGTH, draws(seed), progress) for one in (FIRST, KEYS))
+    assert (usual is None) == (alone is None)
+    if usual is None or alone is None:
+        return
+    assert usual.keys is None
+    assert torch.equal(usual.hidden, alone.hidden)
+    assert torch.equal(usual.weight, alone.weight)
+    assert alone.keys is not None
+    rows = ROWS if progress < 0.25 else 8
+    assert torch.equal(alone.keys[:rows], ~alone.hidden[:rows])
+    assert alone.keys[rows:].all()
+
+
+def test_the_loss_of_rows_in_the_natural_order_is_that_of_a_network_with_visible_keys():
+    rows = torch.randint(2, (ROWS, LENGTH), generator=draws(1))
+    every, visible = (
+        Transformer(NetworkConfig(length=LENGTH, vocabulary=2, layers=2, width=8, heads=2, keys=keys), draws())
+        for keys in ("all", "visible")
+    )
+    for network in (every, visible):
+        torch.nn.init.normal_(network.head, generator=draws(2))
+    usual, alone = (MaskedObjective(per_mask, curriculum=one) for one in (FIRST, KEYS))
+    first, later = ({"progress": progress} for progress in (0.1, 0.3))
+    with torch.no_grad():
+        restricted = alone.loss(every, rows, draws(), **first)
+        assert torch.allclose(restricted, usual.loss(visible, rows, draws(), **first))
+        assert not torch.allclose(restricted, usual.loss(every, rows, draws(), **first))
+        mixed = alone.loss(every, rows, draws(), **later)
+        assert not torch.allclose(mixed, usual.loss(every, rows, draws(), **later))
+        assert not torch.allclose(mixed, usual.loss(visible, rows, draws(), **later))
+
+
+def test_other_keys_are_refused_and_files_speak_of_them_where_they_are_not_all(monkeypatch):
+    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)
+    with pytest.raises(ValueError, match="are 'all' or 'visible'; got 'hidden'"):
+        LatentsFirst(LATENTS, share=0.25, keys="hidden")  # type: ignore[arg-type]
+    assert "keys" not in FIRST.to_json()["latents_first"]
+    assert KEYS.to_json()["latents_first"]["keys"] == "visible"
+
+
+def test_a_setting_names_the_keys_of_its_curriculum():
+    setting = Setting(n_latents=5, n_observations=9, steps=1, latents_first=0.2, natural_keys="visible")
+    assert masked_objective(setting).curriculum == LatentsFirst(tuple(range(5)), 0.2, "visible")

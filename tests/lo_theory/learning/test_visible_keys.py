@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 
+import jaxtyping
 import pytest
 import torch
 from hypothesis import given
@@ -153,6 +154,27 @@ def test_files_speak_of_keys_where_they_are_not_all():
     assert network_config_from_json(form) == dataclasses.replace(config, keys="all")
 
 
-def test_an_unknown_kind_of_keys_is_named():
+def test_an_unknown_kind_of_keys_is_named(monkeypatch):
+    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)
     with pytest.raises(ValueError, match="keys must be 'all' or 'visible'; got 'hidden'"):
         build(keys="hidden")
+
+
+def test_keys_can_be_asked_for_and_are_never_more_than_a_network_has():
+    tokens, hidden = rows(7, 16)
+    few, every = build(), build(keys="all")
+    asked = ~hidden
+    torch.testing.assert_close(every(tokens, keys=asked), few(tokens), rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(every(tokens, keys=torch.ones_like(hidden)), every(tokens), rtol=1e-10, atol=1e-10)
+    torch.testing.assert_close(few(tokens, keys=torch.ones_like(hidden)), few(tokens), rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(every.layer_logits(tokens, keys=asked)[0], few.layer_logits(tokens)[0])
+
+
+def test_rows_may_differ_in_kind():
+    tokens, hidden = rows(8, 20)
+    few, every = build(), build(keys="all")
+    mixed = torch.where((torch.arange(20) < 9)[:, None], ~hidden, torch.ones_like(hidden))
+    answer = every(tokens, hidden, keys=mixed)
+    at = hidden.nonzero()[:, 0] < 9
+    torch.testing.assert_close(answer[at], few(tokens, hidden)[at], rtol=1e-10, atol=1e-10)
+    torch.testing.assert_close(answer[~at], every(tokens, hidden)[~at], rtol=1e-10, atol=1e-10)
