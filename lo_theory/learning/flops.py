@@ -1,7 +1,8 @@
 """Floating-point operations of a network, counted from its shape; a multiplication and an addition are two.
 
 Matrix products only, as ``torch.utils.flop_counter`` counts them: norms, softmax and the optimizer are left out (a few
-per cent). Causal attention counts in full, as in the counter, so equal sequences cost equal FLOPs whatever the learner.
+per cent). Causal attention counts in full, as in the counter, so equal sequences cost equal FLOPs whatever the learner;
+so does attention to visible keys alone, whose number differs from row to row.
 """
 
 from __future__ import annotations

@@ -72,10 +72,10 @@ class VisibleKeys:
         """
         numbers = torch.arange(key.shape[2], device=key.device)
         places = (numbers if at is None else at).expand(len(key), -1)  # (B, M)
-        hidden = places >= self.counts[:, None]
-        if key.device.type != "cpu":
+        if not _sliced(key):
             seen = (numbers < self.counts[:, None])[:, None] | (places[..., None] == numbers)
             return functional.scaled_dot_product_attention(query, key, value, attn_mask=seen[:, None])
+        hidden = places >= self.counts[:, None]
         with torch.autocast("cpu", enabled=False):  # which would take every softmax to float32
             return _Attention.apply(query, key, value, at, hidden[:, None], self.counts, self.groups)
 
@@ -90,6 +90,11 @@ class VisibleKeys:
         return [
             _Group(start, stop, counts[start], counts[stop - 1]) for start, stop in pairwise(bounds) if start < stop
         ]
+
+
+def _sliced(key: Tensor) -> bool:
+    """Whether products of slices are faster than a kernel with a mask for every pair, as on a CPU."""
+    return key.device.type == "cpu"
 
 
 class _Attention(torch.autograd.Function):

@@ -130,16 +130,18 @@ def test_each_process_has_a_part_of_the_gradient_and_not_the_whole():
 
 @pytest.mark.parametrize("patches", [None, PromptPatches(tokens=4, size=2)], ids=["tokens", "patches"])
 @pytest.mark.parametrize("selected", [False, True], ids=["everywhere", "selected"])
-def test_a_divided_network_answers_as_the_network(patches, selected):
+@pytest.mark.parametrize("keyed", [False, True], ids=["all keys", "some keys"])
+def test_a_divided_network_answers_as_the_network(patches, selected, keyed):
     network = build(MaskedObjective(), patches=patches)
     tokens = torch.from_numpy(PLAIN[:BATCH])
     where = (torch.rand(tokens.shape, generator=torch.Generator().manual_seed(1)) < 0.5) & (torch.arange(LENGTH) >= 4)
     chosen = where if selected else None
+    keys = torch.rand(tokens.shape, generator=torch.Generator().manual_seed(2)) < 0.5 if keyed else None
 
     def answers(team: Team) -> tuple[torch.Tensor, torch.Tensor]:
         with torch.no_grad():
             asked = team.divided(network)
-            return asked(tokens, chosen), torch.stack(asked.layer_logits(tokens, chosen))
+            return asked(tokens, chosen, keys=keys), torch.stack(asked.layer_logits(tokens, chosen, keys))
 
     alone = answers(ALONE)
     for found in as_team(3, answers):

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.nn import functional
 
-from lo_theory.learning import block, network
+from lo_theory.learning import block, network, visible_keys
 from lo_theory.learning.checkpoint import network_config_from_json
 from lo_theory.learning.network import NetworkConfig, Transformer
 from lo_theory.learning.patches import PromptPatches
@@ -100,6 +100,16 @@ def test_of_any_rows_it_is_the_kernel_with_a_mask(seed, number, length, queries)
     pull = torch.randn(answer.shape, dtype=answer.dtype, generator=draws)
     ours, theirs = (torch.autograd.grad((one * pull).sum(), (query, key, value)) for one in (answer, expected))
     torch.testing.assert_close(ours, theirs, rtol=1e-9, atol=1e-10)
+
+
+@pytest.mark.parametrize("asked", [False, True], ids=["everywhere", "few"])
+def test_with_a_mask_for_every_pair_as_on_a_gpu_answers_are_the_same(monkeypatch, asked):
+    made = build(**KINDS["rotary"])
+    tokens, hidden = rows(4, 16)
+    where = hidden & (torch.arange(LENGTH) < 6) if asked else None
+    sliced = made(tokens, where)
+    monkeypatch.setattr(visible_keys, "_sliced", lambda _: False)
+    torch.testing.assert_close(made(tokens, where), sliced, rtol=1e-10, atol=1e-10)
 
 
 @given(seed=st.integers(0, 2**20), number=st.integers(1, 40))
