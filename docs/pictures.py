@@ -46,7 +46,7 @@ _OWN: dict[tuple[str, ScaleName], tuple[str, ...]] = {
     ("hardness", "long"): ("task_error_map",),
     ("hardness", "smoke"): ("task_error", "likelihood_gap", "order_accuracy"),
     ("inversion", "smoke"): ("inversion",),
-    ("keys", "small"): ("keys",),
+    ("keys", "small"): ("keys", "keys_plateau"),
     ("leak", "smoke"): ("leak",),
     ("optimal-order", "small"): ("optimal_order", "optimal_choices", "optimal_pairs"),
     ("order-imbalance", "smoke"): ("order_imbalance",),

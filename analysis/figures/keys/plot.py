@@ -1,4 +1,4 @@
-"""Networks that see all tokens beside such that see the visible ones: task errors, and boards that are solved."""
+"""Networks that see all tokens beside such that see the visible ones: task errors, solved boards, steps to learn."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis.figures.keys.units import COMPUTED, EXPERIMENT_NAME, INFERRED, LATENT, PROBLEMS, WORDS
+from analysis.figures.keys.plateau import OBSERVATIONS, STEPS, WORDS
+from analysis.figures.keys.units import COMPUTED, EXPERIMENT_NAME, INFERRED, LATENT, PROBLEMS
 from analysis.lab.averages import combine_seeds
 from analysis.lab.rows import Rows
 from analysis.lab.style import BLUE, ORANGE, PERCENT, SMALL, WIDTH, bars, claim, headline, paper_style
@@ -53,6 +54,47 @@ def draw_keys(rows: Rows) -> Figure:
         figure.legend(handles, labels, loc="outside lower center", ncols=2, fontsize=SMALL, title="keys of attention")
         claim(figure, _claim(errors))
         return figure
+
+
+def draw_plateau(rows: Rows) -> Figure:
+    """Steps of training in the natural order until observations are learned, against P; dots are seeds.
+
+    Raises:
+        ValueError: no row of this experiment.
+    """
+    mine = rows.of(EXPERIMENT_NAME).where(metric=STEPS, swept=OBSERVATIONS)
+    with paper_style(f"{EXPERIMENT_NAME}_plateau"):
+        figure = Figure(figsize=(0.62 * WIDTH, 3.9), layout="constrained")
+        axes = figure.subplots()
+        for model, (colour, _) in _LOOKS.items():
+            own = Rows(row for row in mine.where(model=model) if np.isfinite(row.value))
+            middle = {at: float(np.median([row.value for row in own.where(at=at)])) for at in _places(own)}
+            for at in middle:
+                values = [row.value for row in own.where(at=at)]
+                axes.plot([at] * len(values), values, ".", color=colour, alpha=0.6)
+            axes.plot([*middle], [*middle.values()], "s-", color=colour, label=model)
+        ticks = _places(mine)
+        axes.set_xscale("log")
+        axes.set_yscale("log")
+        axes.set_xticks(ticks, [f"{at:g}" for at in ticks])
+        axes.set_xticks([], minor=True)
+        axes.set_xlabel("observations, P")
+        axes.set_ylabel("steps until observations are learned")
+        axes.grid(axis="y")
+        axes.legend(title="keys of attention", fontsize=SMALL)
+        claim(figure, _plateau_claim(mine))
+        return figure
+
+
+def _places(rows: Rows) -> list[float]:
+    return sorted(rows.values("at"))
+
+
+def _plateau_claim(rows: Rows) -> str:
+    pairs = [[rows.where(model=model, at=at) for model in (WORDS["visible"], WORDS["all"])] for at in _places(rows)]
+    if all(max(a.value for a in few) < min(b.value for b in every) for few, every in pairs):
+        return "With latents alone as keys observations are learned in fewer steps"
+    return "Steps to learn observations whose latents are visible, by keys of attention"
 
 
 def of_kind(rows: Rows, kind: str) -> Rows:

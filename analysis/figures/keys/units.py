@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from analysis.figures.keys.plateau import WORDS, PlateauUnit, plateau_units
 from analysis.lab.experiment import ScaleName
 from analysis.lab.rows import MDM, Row
 from analysis.measures.learner import TEST, LearnerUnit, masked_denoiser
@@ -25,13 +26,10 @@ from analysis.puzzles.learner import MASKED
 from analysis.puzzles.problems import SudokuProblem
 from analysis.puzzles.scales import ONE_AT_A_TIME, TINY
 from analysis.puzzles.unit import PuzzleSetting, PuzzleUnit
-from lo_theory.learning.choices import Keys
 from lo_theory.posteriors.exact import exact_posterior
 from lo_theory.samplers.menu import MARGIN, VANILLA
 
 EXPERIMENT_NAME = "keys"
-WORDS: dict[Keys, str] = {"all": "all tokens", "visible": "visible tokens"}
-"""Names of the two in rows."""
 COMPUTED, INFERRED, LATENT = "computed observation", "inferred observation", "latent"
 PROBLEMS = (COMPUTED, INFERRED, LATENT)
 """Values of ``swept``; the metric is that of a task error."""
@@ -115,12 +113,16 @@ class KeysSize:
     Attributes:
         setting: of the L&O networks.
         distributions: keys of ``DISTRIBUTIONS``.
+        plateau: of the networks that meet the natural order alone.
+        observations: values of P for these.
         problem, puzzles: the Sudoku and its networks; None: there are none.
         seeds: training runs of each.
     """
 
     setting: Setting
     distributions: tuple[str, ...]
+    plateau: Setting
+    observations: tuple[int, ...]
     problem: SudokuProblem | None = None
     puzzles: PuzzleSetting | None = None
     seeds: int
@@ -130,15 +132,24 @@ _SETTING = Setting(
     n_latents=8, n_observations=16, layers=3, width=64, heads=4, batch_size=256, steps=500, masked_counts=12,
     task_samples=256,
 )  # fmt: skip
+_PLATEAU = Setting(
+    n_latents=10, n_observations=0, layers=3, width=64, heads=4, steps=2000, optimizer="muon", min_ratio=0.02
+)  # fmt: skip
 _PUZZLES = PuzzleSetting(shape=TINY, steps=1000, rules="paper")
 
 SIZES: dict[ScaleName, KeysSize] = {
     "smoke": KeysSize(
-        setting=replace(_SETTING, batch_size=64, steps=200, masked_counts=6), distributions=("NAE-SAT",), seeds=1
+        setting=replace(_SETTING, batch_size=64, steps=200, masked_counts=6),
+        distributions=("NAE-SAT",),
+        plateau=replace(_PLATEAU, n_latents=6),
+        observations=(12, 48),
+        seeds=1,
     ),
     "small": KeysSize(
         setting=_SETTING,
         distributions=tuple(DISTRIBUTIONS),
+        plateau=_PLATEAU,
+        observations=(20, 60, 190),
         problem=SudokuProblem(side=4, clues=5, test_share=0.25),
         puzzles=_PUZZLES,
         seeds=3,
@@ -146,6 +157,8 @@ SIZES: dict[ScaleName, KeysSize] = {
     "paper": KeysSize(
         setting=replace(_SETTING, n_latents=20, n_observations=80, layers=6, steps=10_000),
         distributions=tuple(DISTRIBUTIONS),
+        plateau=replace(_PLATEAU, n_latents=20, layers=6, steps=10_000),
+        observations=(40, 120, 280),
         problem=SudokuProblem(side=6, hard=(9, 9)),
         puzzles=replace(_PUZZLES, steps=10_000, pool=100_000),
         seeds=5,
@@ -153,8 +166,9 @@ SIZES: dict[ScaleName, KeysSize] = {
 }
 
 
-def units(size: KeysSize) -> list[KeysUnit | KeysPuzzleUnit]:
-    """One per keys, distribution or puzzle, and seed."""
+def units(size: KeysSize) -> list[KeysUnit | PlateauUnit | KeysPuzzleUnit]:
+    """One per keys, distribution, size or puzzle, and seed."""
+    plateau = plateau_units(size.plateau, size.observations, size.seeds)
     networks = [
         KeysUnit(distribution=name, model=MDM, seed=seed, setting=replace(size.setting, keys=keys))
         for name in size.distributions
@@ -162,7 +176,7 @@ def units(size: KeysSize) -> list[KeysUnit | KeysPuzzleUnit]:
         for keys in WORDS
     ]
     if size.problem is None or size.puzzles is None:
-        return [*networks]
+        return [*networks, *plateau]
     puzzles = [
         KeysPuzzleUnit(
             problem=size.problem,
@@ -172,4 +186,4 @@ def units(size: KeysSize) -> list[KeysUnit | KeysPuzzleUnit]:
         for seed in range(size.seeds)
         for keys in WORDS
     ]
-    return [*networks, *puzzles]
+    return [*networks, *plateau, *puzzles]
