@@ -22,7 +22,7 @@ from analysis.measures.setting import Setting
 EXPERIMENT_NAME = "recipes"
 BASE, FEW_FIRST, LATENTS_FIRST = "base", "curriculum over 60%", "latents visible at first"
 DEEPER, DEEPER_BRIEFER = f"{LATENTS_FIRST}, 6 layers", f"{LATENTS_FIRST}, 6 layers, half the steps"
-VISIBLE_KEYS, DEEPER_VISIBLE_KEYS = "keys from visible tokens", f"{LATENTS_FIRST}, 6 layers, keys from visible tokens"
+DEEPER_VISIBLE_KEYS = f"{LATENTS_FIRST}, 6 layers, keys from visible tokens"
 DEEPER_NATURAL_KEYS = f"{LATENTS_FIRST} and alone keys, 6 layers"
 LOOPED = f"{LATENTS_FIRST}, 2 layers, run 3 times, asked each time"
 CHANGES: dict[str, dict[str, Any]] = {
@@ -40,7 +40,6 @@ CHANGES: dict[str, dict[str, Any]] = {
     LOOPED: {"latents_first": 0.2, "layers": 2, "loops": 3, "deep_supervision": 0.5},
     DEEPER_VISIBLE_KEYS: {"latents_first": 0.2, "layers": 6, "keys": "visible"},
     DEEPER_NATURAL_KEYS: {"latents_first": 0.2, "layers": 6, "natural_keys": "visible"},
-    VISIBLE_KEYS: {"keys": "visible"},
     "one layer, run 3 times": {"layers": 1, "loops": 3},
     "inner layers asked": {"deep_supervision": 0.2},
     "one layer, run 3 times, asked each time": {"layers": 1, "loops": 3, "deep_supervision": 0.2},
@@ -74,7 +73,7 @@ SIZES: dict[ScaleName, RecipesSize] = {
     "long": RecipesSize(
         base=replace(_base(20, 80, 2000), heads=4, optimizer="muon", min_ratio=0.02),
         seeds=1,
-        recipes=(BASE, FEW_FIRST, LATENTS_FIRST, *_DEEPER, VISIBLE_KEYS),
+        recipes=(BASE, FEW_FIRST, LATENTS_FIRST, *_DEEPER),
     ),
     "paper": RecipesSize(base=_base(8, 24, 10_000), seeds=5, recipes=_AT_EQUAL_STEPS),
 }

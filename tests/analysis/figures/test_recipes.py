@@ -7,13 +7,16 @@ from dataclasses import replace
 import pytest
 
 from analysis.figures.recipes.plot import draw_recipes
-from analysis.figures.recipes.report import EXPERIMENT
-from analysis.figures.recipes.units import BASE, CHANGES, RecipesSize
-from analysis.lab.rows import Rows
+from analysis.figures.recipes.report import EXPERIMENT, checks
+from analysis.figures.recipes.units import BASE, CHANGES, DEEPER, DEEPER_NATURAL_KEYS, RecipesSize
+from analysis.lab.rows import Rows, Subject
 from analysis.measures.learner import masked_objective
+from analysis.measures.order_accuracy import AGREEMENT
 from analysis.measures.setting import Setting
+from lo_theory.estimate import exact_estimate
 from lo_theory.learning.deep_supervision import DeepSupervision
 from lo_theory.learning.objective import Curriculum, likelihood, per_mask
+from lo_theory.samplers.menu import MARGIN, VANILLA
 
 TINY = Setting(n_latents=3, n_observations=5, steps=2, width=16, heads=2, generated=20)
 
@@ -43,3 +46,15 @@ def test_from_nothing_to_the_report(tmp_path):
 def test_a_figure_needs_rows():
     with pytest.raises(ValueError, match="no agreement"):
         draw_recipes(Rows())
+
+
+@pytest.mark.parametrize(("fewer", "met"), [(0.9, True), (0.7, False)])
+def test_fewer_keys_are_expected_to_agree_better_by_both_rules(fewer, met):
+    def row(recipe, rule, value):
+        about = Subject(distribution="NAE-SAT (3, 5)", fingerprint="", model=recipe, seed=0)
+        return about.row("recipes", AGREEMENT, exact_estimate(value), decoder=rule)
+
+    rows = [row(DEEPER, rule, 0.8) for rule in (MARGIN, VANILLA)]
+    rows += [row(DEEPER_NATURAL_KEYS, MARGIN, fewer), row(DEEPER_NATURAL_KEYS, VANILLA, 0.9)]
+    assert [check.met for check in checks(Rows(rows))] == [met, True]
+    assert checks(Rows(rows[:2])) == []
