@@ -75,7 +75,7 @@ def draw_plateau(rows: Rows) -> Figure:
             axes.plot([*middle], [*middle.values()], "s-", color=colour, label=model)
         ticks = _places(mine)
         axes.set_xscale("log")
-        axes.set_yscale("log")
+        axes.set_ylim(bottom=0.0)
         axes.set_xticks(ticks, [f"{at:g}" for at in ticks])
         axes.set_xticks([], minor=True)
         axes.set_xlabel("observations, P")

@@ -132,7 +132,7 @@ def report(run: Run[KeysSize]) -> Report:
                         path=run.figures[_PLATEAU].svg,
                         caption="Steps of training until observations are learned. Squares: medians over seeds; dots: "
                         "seeds.",
-                        alt="Steps against P on logarithmic axes, a line for each kind of keys.",
+                        alt="Steps against P on a logarithmic axis, a line for each kind of keys.",
                     )
                 ],
             ),
