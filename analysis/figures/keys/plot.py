@@ -19,8 +19,8 @@ from lo_theory.samplers.menu import MARGIN, VANILLA
 
 _LOOKS = {WORDS["all"]: (ORANGE, -0.12), WORDS["visible"]: (BLUE, 0.12)}
 _TICKS = {
-    COMPUTED: "observation,\nlatents visible",
-    INFERRED: "observation,\nothers",
+    COMPUTED: "computed\nobserv.",
+    INFERRED: "inferred\nobserv.",
     LATENT: "latent",
     MARGIN: MARGIN,
     VANILLA: VANILLA,
@@ -48,8 +48,8 @@ def draw_keys(rows: Rows) -> Figure:
                 axes.yaxis.set_major_formatter(PERCENT)
                 axes.set_ylabel("solved boards, one cell per call")
             else:
-                axes.set_yscale("log")
-        panels[0].set_ylabel("KL(posterior || network) [nats per hidden token]")
+                axes.set_ylim(bottom=0.0)
+        panels[0].set_ylabel("KL to the posterior\n[nats per hidden token]")
         handles, labels = panels[0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside lower center", ncols=2, fontsize=SMALL, title="keys of attention")
         claim(figure, _claim(errors))
@@ -127,7 +127,7 @@ def _claim(errors: Rows) -> str:
         for kind in PROBLEMS
     ]
     if all(better):
-        return "A hidden token that is no key for others: every subproblem is learned better in as many steps"
+        return "Where hidden tokens are no keys for others every subproblem is learned better"
     if not any(better):
-        return "A hidden token that is no key for others: every subproblem is learned worse in as many steps"
-    return "A hidden token that is no key for others: some subproblems are learned better in as many steps, some worse"
+        return "Where hidden tokens are no keys for others no subproblem is learned better"
+    return "Where hidden tokens are no keys for others some subproblems are learned better"

@@ -111,8 +111,9 @@ def report(run: Run[KeysSize]) -> Report:
                 figures=[
                     FigureItem(
                         path=run.figures[EXPERIMENT_NAME].svg,
-                        caption="KL(posterior || network) under uniform masks of every size; boards of the puzzle that "
-                        "are solved. Squares: means over seeds with 95% intervals; dots: seeds.",
+                        caption="KL(posterior || network) under uniform masks of every size: of observations whose "
+                        "latents are all visible, which are computed, of others, and of latents. Boards of the puzzle "
+                        "that are solved. Squares: means over seeds with 95% intervals; dots: seeds.",
                         alt="A panel per distribution with errors of three subproblems, and one of solved boards, for "
                         "both kinds of keys.",
                     )
