@@ -2,10 +2,11 @@
 
 This table is the one place to change that. A setting is part of the key of its unit, so a changed one trains anew and
 the finished ones stay. Six layers: messages between latents and what reads them take two of them a round, and at
-(20, 80) sequences of three agree less after as many steps (``recipes`` at the scale ``long``). At (40, 260) a
-hidden token is no key for others: where all latents are visible and nothing else, attention then has only what is to be
-found. That was chosen before ``keys`` and ``recipes`` said what is lost by it; the two sizes after it have such keys in
-the rows of the natural order alone. Networks have at most 2.4 million weights (:mod:`analysis.measures.kept_network`).
+(20, 80) sequences of three agree less after as many steps (``recipes`` at the scale ``long``). At (40, 260) a hidden
+token is no key for others: where all latents are visible and nothing else, attention then has only what is to be found.
+That was chosen before ``keys`` and ``recipes`` said what is lost by it, and margin fails so; the two sizes after it
+have such keys in the rows of the natural order alone. Networks have at most 2.4 million weights
+(:mod:`analysis.measures.kept_network`).
 """
 
 from __future__ import annotations
