@@ -61,7 +61,7 @@ class TestSizes:
         assert [type(u).__name__ for u in found] == [
             *("LongTable1Unit", "DistanceUnit", "StartedUnit", "LongTable1Unit")
         ] * 5
-        assert [u.setting.generated for u in found] == [400] * 3 + [1000] + [400] * 3 + [1000] * 13
+        assert [u.setting.generated for u in found] == ([400] * 3 + [1000]) * 5
         assert EXPERIMENT.growing == ("long",)
 
     @pytest.mark.parametrize("size", PAPER_SIZES)
