@@ -36,7 +36,7 @@ def attention(
     """
     if not _plain(query, key):
         return functional.scaled_dot_product_attention(query, key, value, attn_mask=visible, is_causal=causal)
-    if not (query.device.type == "cpu" and query.dtype == torch.bfloat16):
+    if query.dtype != torch.bfloat16:
         return _products(query, key, value, causal, visible)
     with torch.autocast("cpu", enabled=False):  # which would take every softmax to float32
         if key.shape[2] > _SHORTER:

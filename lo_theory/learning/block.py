@@ -34,7 +34,7 @@ class AskedPlaces:
 
     def in_order(self, x: Float[Tensor, "M W"]) -> Float[Tensor, "M W"]:
         """As the places came."""
-        return x if self._keys is None else x.index_select(0, self._keys.numbers[self.asked].argsort())
+        return x if self._order is None else x.index_select(0, self._order)
 
     def of(self, x: Float[Tensor, "B T W"]) -> Float[Tensor, "M W"]:
         """What lies there."""
@@ -54,6 +54,11 @@ class AskedPlaces:
     def of_queries(self, x: Float[Tensor, "B most W"]) -> Float[Tensor, "M W"]:
         """Of what was made for :attr:`queries` the asked ones."""
         return x[torch.arange(x.shape[1], device=x.device) < self._counts[:, None]]
+
+    @cached_property
+    def _order(self) -> Int64[Tensor, " M"] | None:
+        """Once for all layers that are asked."""
+        return None if self._keys is None else self._keys.numbers[self.asked].argsort()
 
     @cached_property
     def _counts(self) -> Int64[Tensor, " B"]:

@@ -16,8 +16,9 @@ from pathlib import Path
 
 import torch
 
-from analysis.lab.rows import Row
+from analysis.lab.rows import MDM, Row
 from analysis.measures.learner import TRAIN, LearnerUnit, masked_objective, train_config
+from analysis.measures.rule_sweep import size_name
 from analysis.measures.setting import Setting
 from lo_theory.estimate import exact_estimate
 from lo_theory.learning.choices import Keys
@@ -26,6 +27,7 @@ from lo_theory.learning.recipe import build_network
 from lo_theory.learning.source import FreshRows
 from lo_theory.learning.training import train
 
+EXPERIMENT_NAME = "keys"
 WORDS: dict[Keys, str] = {"all": "all tokens", "visible": "visible tokens"}
 """Names of the two kinds of keys in rows."""
 STEPS = "steps_to_learn_observations"
@@ -47,8 +49,8 @@ class PlateauUnit(LearnerUnit):
     @property
     def label(self) -> str:
         """Size, keys and seed."""
-        size = f"({self.setting.n_latents}, {self.setting.n_observations})"
-        return f"{self.distribution} {size}, natural order, {WORDS[self.setting.natural_keys]}, seed {self.seed}"
+        size = size_name(self.setting.n_latents, self.setting.n_observations)
+        return f"{size}, natural order, {WORDS[self.setting.natural_keys]}, seed {self.seed}"
 
     def measure(self, directory: Path, device: torch.device) -> Iterator[Row]:
         """One row. Nothing is kept: a training that was stopped begins anew."""
@@ -71,15 +73,16 @@ class PlateauUnit(LearnerUnit):
             train(network, objective, source, train_config(twice, objective, device), on_step=watch)
         about = replace(self.about(distribution), model=WORDS[self.setting.natural_keys])
         yield about.row(
-            "keys", STEPS, exact_estimate(float(steps)), swept=OBSERVATIONS, at=float(self.setting.n_observations)
-        )
+            EXPERIMENT_NAME, STEPS, exact_estimate(float(steps)),
+            swept=OBSERVATIONS, at=float(self.setting.n_observations),
+        )  # fmt: skip
 
 
 def plateau_units(setting: Setting, observations: tuple[int, ...], seeds: int) -> list[PlateauUnit]:
     """One per P, seed and kind of keys."""
     return [
         PlateauUnit(
-            distribution="NAE-SAT", model="mdm", seed=seed,
+            distribution="NAE-SAT", model=MDM, seed=seed,
             setting=replace(setting, n_observations=number, natural_keys=keys),
         )
         for number in observations

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from analysis.figures.keys.plateau import WORDS, PlateauUnit, plateau_units
+from analysis.figures.keys.plateau import EXPERIMENT_NAME, WORDS, PlateauUnit, plateau_units
 from analysis.lab.experiment import ScaleName
 from analysis.lab.rows import MDM, Row
 from analysis.measures.learner import TEST, LearnerUnit, masked_denoiser
@@ -29,7 +29,6 @@ from analysis.puzzles.unit import PuzzleSetting, PuzzleUnit
 from lo_theory.posteriors.exact import exact_posterior
 from lo_theory.samplers.menu import MARGIN, VANILLA
 
-EXPERIMENT_NAME = "keys"
 COMPUTED, INFERRED, LATENT = "computed observation", "inferred observation", "latent"
 PROBLEMS = (COMPUTED, INFERRED, LATENT)
 """Values of ``swept``; the metric is that of a task error."""
