@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from analysis.figures.keys.plateau import OBSERVATIONS, STEPS, WORDS
-from analysis.figures.keys.units import COMPUTED, EXPERIMENT_NAME, INFERRED, LATENT, PROBLEMS
+from analysis.figures.keys.units import EXPERIMENT_NAME
 from analysis.lab.averages import combine_seeds
+from analysis.lab.beside import beside
 from analysis.lab.rows import Rows
-from analysis.lab.style import BLUE, ORANGE, PERCENT, SMALL, WIDTH, bars, claim, headline, paper_style
+from analysis.lab.style import BLUE, ORANGE, PERCENT, SMALL, WIDTH, claim, headline, paper_style
+from analysis.measures.subproblems import COMPUTED, INFERRED, LATENT, PROBLEMS, of_kind
 from analysis.measures.task_error import KL
 from analysis.puzzles.judging import BOARD
 from lo_theory.samplers.menu import MARGIN, VANILLA
 
-_LOOKS = {WORDS["all"]: (ORANGE, -0.12), WORDS["visible"]: (BLUE, 0.12)}
+_COLOURS = {WORDS["all"]: ORANGE, WORDS["visible"]: BLUE}
 _TICKS = {
     COMPUTED: "computed\nobserv.",
     INFERRED: "inferred\nobserv.",
@@ -42,7 +41,7 @@ def draw_keys(rows: Rows) -> Figure:
         for axes, name in zip(panels, names, strict=True):
             own = mine.where(distribution=name)
             kinds = PROBLEMS if own.where(metric=KL) else (MARGIN, VANILLA)
-            _panel(axes, own, kinds)
+            beside(axes, {_TICKS[kind]: of_kind(own, kind) for kind in kinds}, _COLOURS)
             headline(axes, name, "")
             if own.where(metric=BOARD):
                 axes.yaxis.set_major_formatter(PERCENT)
@@ -66,7 +65,7 @@ def draw_plateau(rows: Rows) -> Figure:
     with paper_style(f"{EXPERIMENT_NAME}_plateau"):
         figure = Figure(figsize=(0.62 * WIDTH, 3.9), layout="constrained")
         axes = figure.subplots()
-        for model, (colour, _) in _LOOKS.items():
+        for model, colour in _COLOURS.items():
             own = Rows(row for row in mine.where(model=model) if np.isfinite(row.value))
             middle = {at: float(np.median([row.value for row in own.where(at=at)])) for at in _places(own)}
             for at in middle:
@@ -95,27 +94,6 @@ def _plateau_claim(rows: Rows) -> str:
     if all(max(a.value for a in few) < min(b.value for b in every) for few, every in pairs):
         return "With latents alone as keys observations are learned in fewer steps"
     return "Steps to learn observations whose latents are visible, by keys of attention"
-
-
-def of_kind(rows: Rows, kind: str) -> Rows:
-    """The rows of a subproblem, or of a rule."""
-    return rows.where(swept=kind) if kind in PROBLEMS else rows.where(decoder=kind)
-
-
-def _panel(axes: Axes, rows: Rows, kinds: Sequence[str]) -> None:
-    for model, (colour, aside) in _LOOKS.items():
-        own = rows.where(model=model)
-        means = [combine_seeds(of_kind(own, kind))[0] for kind in kinds]
-        places = np.arange(len(kinds)) + aside
-        axes.errorbar(
-            places, [row.value for row in means], yerr=bars(means), fmt="s", color=colour, capsize=2.5, label=model
-        )
-        for place, kind in zip(places, kinds, strict=True):
-            values = [row.value for row in of_kind(own, kind)]
-            axes.plot([place + 0.08] * len(values), values, ".", color=colour, alpha=0.5)
-    axes.set_xticks(range(len(kinds)), [_TICKS[kind] for kind in kinds])
-    axes.set_xlim(-0.5, len(kinds) - 0.5)
-    axes.grid(axis="y")
 
 
 def _claim(errors: Rows) -> str:

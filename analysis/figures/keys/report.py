@@ -8,12 +8,13 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from analysis.figures.keys.plateau import ENOUGH, STEPS, WORDS
-from analysis.figures.keys.plot import draw_keys, draw_plateau, of_kind
-from analysis.figures.keys.units import EXPERIMENT_NAME, PROBLEMS, SIZES, KeysSize, units
+from analysis.figures.keys.plot import draw_keys, draw_plateau
+from analysis.figures.keys.units import EXPERIMENT_NAME, SIZES, KeysSize, units
 from analysis.lab.averages import combine_seeds
 from analysis.lab.experiment import Experiment, Run
 from analysis.lab.report import Check, FigureItem, Report, Section, TableItem, show
 from analysis.lab.rows import Row, Rows
+from analysis.measures.subproblems import PROBLEMS, of_kind
 from analysis.measures.task_error import KL
 from lo_theory.samplers.menu import MARGIN, VANILLA
 

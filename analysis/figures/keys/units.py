@@ -10,28 +10,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import torch
 
 from analysis.figures.keys.plateau import EXPERIMENT_NAME, WORDS, PlateauUnit, plateau_units
 from analysis.lab.experiment import ScaleName
 from analysis.lab.rows import MDM, Row
-from analysis.measures.learner import TEST, LearnerUnit, masked_denoiser
+from analysis.measures.learner import LearnerUnit
 from analysis.measures.setting import DISTRIBUTIONS, Setting
-from analysis.measures.task_error import KL, KL_BACKWARDS, KL_FORWARDS, task_error
+from analysis.measures.subproblems import subproblem_errors
 from analysis.puzzles.judging import BOARD
 from analysis.puzzles.learner import MASKED
 from analysis.puzzles.problems import SudokuProblem
 from analysis.puzzles.scales import ONE_AT_A_TIME, TINY
 from analysis.puzzles.unit import PuzzleSetting, PuzzleUnit
-from lo_theory.posteriors.exact import exact_posterior
 from lo_theory.samplers.menu import MARGIN, VANILLA
-
-COMPUTED, INFERRED, LATENT = "computed observation", "inferred observation", "latent"
-PROBLEMS = (COMPUTED, INFERRED, LATENT)
-"""Values of ``swept``; the metric is that of a task error."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,43 +37,10 @@ class KeysUnit(LearnerUnit):
         return f"{self.distribution}, {WORDS[self.setting.keys]}, seed {self.seed}"
 
     def measure(self, directory: Path, device: torch.device) -> Iterator[Row]:
-        """KL(posterior || network) of each subproblem: the mean over numbers of masks, evenly spaced from 1 to L."""
+        """KL(posterior || network) of each subproblem."""
         distribution = self.build()
         about = replace(self.about(distribution), model=WORDS[self.setting.keys])
-        counts = np.unique(np.linspace(1, distribution.length, self.setting.masked_counts).round().astype(int))
-        rows = task_error(
-            masked_denoiser(self, distribution, directory, device),
-            exact_posterior(distribution),
-            distribution,
-            about=about,
-            masked_counts=counts.tolist(),
-            samples=self.setting.task_samples,
-            rng=np.random.default_rng(self.sample_seed(TEST)),
-        )
-        wanted: dict[str, dict[str, Any]] = {
-            COMPUTED: {"metric": KL_FORWARDS},
-            INFERRED: {"metric": KL_BACKWARDS},
-            LATENT: {"metric": KL, "role": "latent", "position": None},
-        }
-        for problem, where in wanted.items():
-            found = [row for row in rows if all(getattr(row, name) == value for name, value in where.items())]
-            yield _mean(found, problem)
-
-
-def _mean(rows: list[Row], problem: str) -> Row:
-    """Of rows from independent sequences."""
-    errors = np.array([row.standard_error for row in rows])
-    return replace(
-        rows[0],
-        experiment=EXPERIMENT_NAME,
-        metric=KL,
-        swept=problem,
-        role=None,
-        n_masked=None,
-        value=float(np.mean([row.value for row in rows])),
-        standard_error=float(np.sqrt((errors**2).sum())) / len(rows),
-        samples=sum(row.samples for row in rows),
-    )
+        yield from subproblem_errors(self, distribution, directory, device, about=about, experiment=EXPERIMENT_NAME)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,9 +14,6 @@ from analysis.figures.keys.plot import draw_keys, draw_plateau
 from analysis.figures.keys.report import EXPERIMENT, key_checks, plateau_checks
 from analysis.figures.keys.units import (
     EXPERIMENT_NAME,
-    INFERRED,
-    LATENT,
-    PROBLEMS,
     SIZES,
     KeysPuzzleUnit,
     KeysSize,
@@ -26,6 +23,7 @@ from analysis.figures.keys.units import (
 from analysis.lab.rows import Rows, Subject
 from analysis.measures.learner import masked_denoiser
 from analysis.measures.setting import Setting
+from analysis.measures.subproblems import INFERRED, LATENT, PROBLEMS
 from analysis.measures.task_error import KL, task_error
 from analysis.puzzles.judging import BOARD
 from analysis.puzzles.problems import SudokuProblem
