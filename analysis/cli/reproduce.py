@@ -14,8 +14,8 @@ from analysis.lab.scale import ScaleName
 
 Name = Literal[
     "hardness", "bayes", "overlap", "thresholds", "slabs", "phase", "leak", "gap", "orders", "window", "inversion",
-    "audit", "samplers", "optimal-order", "bounds", "table1", "recipes", "keys", "growth", "scaling", "repeats",
-    "generative", "order-imbalance", "table2", "table3", "table5", "reasoners", "antibody",
+    "audit", "samplers", "optimal-order", "bounds", "table1", "recipes", "keys", "precision", "growth", "scaling",
+    "repeats", "generative", "order-imbalance", "table2", "table3", "table5", "reasoners", "antibody",
 ]  # fmt: skip
 
 
@@ -49,9 +49,9 @@ class Reproduce:
             parallel decoding costs, exactly. "optimal-order": the best order there is, and what others lose to it.
             "bounds": bounds on parallel decoding beside its exact loss, and the best schedule.
             "table1": the paper's Table 1, taken apart. "recipes": training for it. "keys": networks that see no hidden
-            tokens. "growth": what training costs as N grows. "scaling": what equal compute buys on text. "repeats": few
-            rows, met again and again. "generative": written text, how probable it is and how far from the truth.
-            "order-imbalance": one masked model along many orders.
+            tokens. "precision": training in bfloat16. "growth": what training costs as N grows. "scaling": what equal
+            compute buys on text. "repeats": few rows, met again and again. "generative": written text,
+            how probable it is and how far from the truth. "order-imbalance": one masked model along many orders.
             "table2", "table3", "table5": Sudoku, Zebra, and Sudokus harder than those of training. "reasoners": what
             the order of decoding does for a reasoner of fixed depth. "antibody": a pretrained model of proteins, its
             likelihood by order and its infilling by rule (extra "hf", and two wheels: make antibody).

@@ -7,16 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from analysis.lab.rows import Row, Rows, Subject
-from analysis.measures.learner import TEST, LearnerUnit, masked_denoiser
+from analysis.measures.learner import TEST, LearnerUnit
 from analysis.measures.task_error import KL, KL_BACKWARDS, KL_FORWARDS, task_error
 from generators.distribution import LODistribution
+from lo_theory.denoisers.denoiser import Denoiser
 from lo_theory.posteriors.exact import exact_posterior
 
 COMPUTED, INFERRED, LATENT = "computed observation", "inferred observation", "latent"
@@ -30,18 +29,12 @@ _ROWS: dict[str, dict[str, Any]] = {
 
 
 def subproblem_errors(
-    unit: LearnerUnit,
-    distribution: LODistribution,
-    directory: Path,
-    device: torch.device,
-    *,
-    about: Subject,
-    experiment: str,
+    unit: LearnerUnit, distribution: LODistribution, denoiser: Denoiser, *, about: Subject, experiment: str
 ) -> Iterator[Row]:
     """KL(posterior || network) of each subproblem: the mean over numbers of masks, evenly spaced from 1 to L."""
     counts = np.unique(np.linspace(1, distribution.length, unit.setting.masked_counts).round().astype(int))
     rows = task_error(
-        masked_denoiser(unit, distribution, directory, device),
+        denoiser,
         exact_posterior(distribution),
         distribution,
         about=about,

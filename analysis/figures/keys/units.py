@@ -16,7 +16,7 @@ import torch
 from analysis.figures.keys.plateau import EXPERIMENT_NAME, WORDS, PlateauUnit, plateau_units
 from analysis.lab.experiment import ScaleName
 from analysis.lab.rows import MDM, Row
-from analysis.measures.learner import LearnerUnit
+from analysis.measures.learner import LearnerUnit, masked_denoiser
 from analysis.measures.setting import DISTRIBUTIONS, Setting
 from analysis.measures.subproblems import subproblem_errors
 from analysis.puzzles.judging import BOARD
@@ -40,7 +40,8 @@ class KeysUnit(LearnerUnit):
         """KL(posterior || network) of each subproblem."""
         distribution = self.build()
         about = replace(self.about(distribution), model=WORDS[self.setting.keys])
-        yield from subproblem_errors(self, distribution, directory, device, about=about, experiment=EXPERIMENT_NAME)
+        denoiser = masked_denoiser(self, distribution, directory, device)
+        yield from subproblem_errors(self, distribution, denoiser, about=about, experiment=EXPERIMENT_NAME)
 
 
 @dataclass(frozen=True, kw_only=True)
