@@ -56,7 +56,8 @@ class HuggingFaceDenoiser:
             for a model that heeds its attention mask everywhere: one row is tried, and no more.
         batch_size: rows that the model sees at once; what memory allows.
     Raises:
-        ValueError: a length or batch size that is no whole number or below 1; more positions than the model's.
+        ValueError: a length or batch size that is no whole number or below 1; more positions than the model's, or an id
+            that it does not embed.
     """
 
     def __init__(
@@ -72,6 +73,7 @@ class HuggingFaceDenoiser:
     ) -> None:
         whole_counts(length=length, batch_size=batch_size)
         _require_positions(model, length + len(tokens.before) + len(tokens.after))
+        _require_embedded(model, tokens, pads=attention_mask)
         self.model, self.tokens, self.length, self.vocabulary = model, tokens, length, tokens.vocabulary
         self.shifted, self.everywhere, self.attention_mask = shifted, everywhere, attention_mask
         self.batch_size = batch_size
@@ -302,3 +304,20 @@ def _require_positions(model: nn.Module, needed: int) -> None:
     there = positions(model)
     if there is not None and needed > there:
         raise ValueError(f"the model has {there} positions; a sequence with what stands around it takes {needed}.")
+
+
+def _require_embedded(model: nn.Module, tokens: DataTokens, *, pads: bool) -> None:
+    """Refuse ids that the embedding of the model has no row for, where the model says which layer that is."""
+    try:
+        embedding = getattr(model, "get_input_embeddings", lambda: None)()
+    except NotImplementedError:
+        return
+    if not isinstance(embedding, nn.Embedding):
+        return
+    rows = embedding.num_embeddings
+    pad = () if tokens.pad is None or not pads else (tokens.pad,)
+    named = {"data": tokens.ids, "mask": (tokens.mask,), "pad": pad, "before": tokens.before, "after": tokens.after}
+    for name, ids in named.items():
+        wrong = next((number for number in ids if not 0 <= number < rows), None)
+        if wrong is not None:
+            raise ValueError(f"the model embeds ids in range({rows}); {name} has {wrong}. Take others.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 
+import jaxtyping
 import pytest
 import torch
 
@@ -229,7 +230,8 @@ def test_dtype(folders):
     assert torch.allclose(narrow(tokens), wide(tokens), atol=0.5, equal_nan=True)
 
 
-def test_refusals(load):
+def test_refusals(load, monkeypatch):
+    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)  # what people run
     denoiser = load("Bert")
     pad = denoiser.vocabulary + 1
     for row in ([pad, 0, 1, 2, 3, 4, 5], [0, pad, 1, 2, 3, 4, 5], [pad] * 7):
@@ -247,8 +249,35 @@ def test_refusals(load):
     for options in ({"length": 0}, {"batch_size": 0}):
         with pytest.raises(ValueError, match="at least 1"):
             load("Bert", **options)
+    denoiser.model.get_input_embeddings = lambda: None  # a model that does not say what it embeds
     with pytest.raises(ValueError, match="logits; the data tokens reach id 500"):
         HuggingFaceDenoiser(denoiser.model, DataTokens((2, 500), mask=4), 2)(torch.tensor([[2, 2]]))
+
+
+@pytest.mark.parametrize(
+    ("name", "tokens"),
+    [
+        ("data", {"ids": (2, 500)}),
+        ("mask", {"mask": 500}),
+        ("pad", {"pad": 500}),
+        ("before", {"before": (1, 500)}),
+        ("after", {"after": (500,)}),
+        ("after", {"after": (-1,)}),
+    ],
+)
+def test_ids_that_the_model_does_not_embed_are_refused_before_anything_is_asked(load, name, tokens):
+    model = load("Bert").model
+    wrong = DataTokens(**{"ids": (2, 3), "mask": 4, **tokens})
+    with pytest.raises(ValueError, match=rf"embeds ids in range\(\d+\); {name} has (500|-1)"):
+        HuggingFaceDenoiser(model, wrong, 2, attention_mask=True)
+    if name == "pad":  # which stands nowhere if rows go without
+        HuggingFaceDenoiser(model, wrong, 2)
+
+
+def test_the_last_id_that_the_model_embeds_is_one(load):
+    model = load("Bert").model
+    last = model.get_input_embeddings().num_embeddings - 1
+    HuggingFaceDenoiser(model, DataTokens((2, 3), mask=4, pad=last, after=(last,)), 2, attention_mask=True)
 
 
 def test_a_tokenizer_without_a_mask_is_refused(folders):
