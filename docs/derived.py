@@ -22,6 +22,7 @@ from analysis.figures.hardness.forward_hash import COIN, ForwardHashUnit
 from analysis.figures.hardness.paper_map import MAP, as_task_errors
 from analysis.figures.optimal_order.own_order import closed
 from analysis.figures.phase.units import SIZES as PHASE_SIZES
+from analysis.figures.precision.compare import Difference, Ratio, differences, error_ratio
 from analysis.figures.thresholds.phases import Phases
 from analysis.figures.thresholds.phases import phases as phases_of
 from analysis.figures.thresholds.predicates import CASES as PREDICATES
@@ -173,6 +174,16 @@ def directions(run: str, distribution: str, digits: int = 4) -> dict[str, str]:
     }
 
 
+def precision_ratio(run: str) -> Ratio:
+    """The error of networks trained in bfloat16 over that of networks trained in float32."""
+    return error_ratio(single(run, "precision"))
+
+
+def precision_differences(run: str) -> list[Difference]:
+    """bfloat16 less float32, of every distribution, subproblem and rule."""
+    return differences(single(run, "precision"))
+
+
 @cache
 def phases(run: str) -> dict[str, Phases]:
     """The thresholds of every predicate by name."""
@@ -289,4 +300,5 @@ FUNCTIONS = (
     command, units, picture, seeds, span, largest, scientific, calls, points, with_error, roles, directions,
     phases, hard_window, hard_predicates, gaps, overpaid, closing_share, verdicts, judged, claim, hash_tables, parities,
     parity_plateau, gap_share, published_shares, ran, margin_goal, coin, paper_arms, published,
+    precision_ratio, precision_differences,
 )  # fmt: skip

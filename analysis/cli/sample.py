@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from analysis.cli.names import Check, Rule
+from lo_theory.learning.choices import PrecisionName
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,6 +20,7 @@ class Sample:
         per_step: tokens revealed per network call; threshold, entropy-bound and klass decide that themselves.
         exact: put the exact posterior in the network's place.
         check: with --exact, "library" compares it with pyAgrum on a sample first, and stops where they differ.
+        precision: of a network's products; "bfloat16" is faster for wide ones on processors that have units for it.
         seed: of the draws.
         out: .npy file of the sequences; they are printed if not given.
         show: play the decoding of the first sequence in the terminal.
@@ -34,6 +36,7 @@ class Sample:
     per_step: int = 1
     exact: bool = False
     check: Check | None = None
+    precision: PrecisionName = "float32"
     seed: int = 0
     out: Path | None = None
     show: bool = False

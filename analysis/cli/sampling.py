@@ -76,10 +76,13 @@ def _check(asked: Sample, distribution: LODistribution) -> None:
 
 
 def _denoiser(asked: Sample, model: TrainedModel) -> Denoiser:
+    masked = isinstance(model.denoiser, MaskedDenoiser) and not asked.exact
+    if asked.precision == "bfloat16" and not masked:
+        raise ValueError("--precision bfloat16 is for masked networks; leave it out with others and with --exact.")
     if asked.exact:
         return PosteriorDenoiser(forgiving_posterior(model.distribution))
     if isinstance(model.denoiser, MaskedDenoiser):
-        return MaskedDenoiser(model.denoiser.network, everywhere=True)
+        return MaskedDenoiser(model.denoiser.network, everywhere=True, precision=asked.precision)
     return model.denoiser
 
 

@@ -13,9 +13,10 @@ from jaxtyping import Float, Int64, Integer
 from torch import Tensor
 
 from lo_theory.denoisers.denoiser import whole_tokens
+from lo_theory.learning.choices import PrecisionName, known_precision
 from lo_theory.learning.network import Transformer
 from lo_theory.learning.objective import shift_right
-from lo_theory.learning.products import fast_products
+from lo_theory.learning.products import autocast, fast_products
 from lo_theory.orders import check_order
 
 
@@ -25,14 +26,17 @@ class MaskedDenoiser:
     Args:
         everywhere: answer at visible positions too, where training asked nothing. Decoders that judge their own tokens
             need it (:mod:`lo_theory.samplers.rewrite`). Else only masked positions pay for the output head.
+        precision: of products, as in :class:`~lo_theory.learning.training.TrainConfig`. In bfloat16 factors have
+            eight bits, and processors with units for it are faster (``benchmarks/training.py``).
     Raises:
-        ValueError: the network is causal.
+        ValueError: the network is causal; another precision.
     """
 
-    def __init__(self, network: Transformer, *, everywhere: bool = False) -> None:
+    def __init__(self, network: Transformer, *, everywhere: bool = False, precision: PrecisionName = "float32") -> None:
         if network.config.causal:
             raise ValueError("MaskedDenoiser needs a bidirectional network; for a causal one use CausalDenoiser.")
         self.network, self.everywhere = network, everywhere
+        self.precision: PrecisionName = known_precision(precision)
         self.length, self.vocabulary = network.config.length, network.config.vocabulary
 
     @torch.no_grad()
@@ -47,7 +51,7 @@ class MaskedDenoiser:
         tokens = whole_tokens(tokens, self.length)
         inputs = tokens.to(_device(self.network))
         hidden = inputs == self.vocabulary
-        with fast_products(inputs.device):
+        with fast_products(inputs.device), autocast(self.precision, inputs.device):
             log_probs = self.network(inputs, where=None if self.everywhere else hidden).log_softmax(dim=-1)
         if self.everywhere:
             return log_probs.to(tokens.device)

@@ -3,8 +3,8 @@
 The fused kernel works tile by tile, and a tile costs much the same however narrow the head and short the sequence are.
 While ``torch.set_float32_matmul_precision`` is not "highest", its small products leave MKL for oneDNN one by one, and
 it becomes five to ten times slower at any length. In bfloat16 it is so with its gradient, whatever the flag, and plain
-products are the fastest of all, softmax included; but of few keys, where rows of a softmax cost more than products,
-float32 is. ``benchmarks/training.py`` has the figures.
+products are the fastest of all, softmax included; without a gradient the kernel is faster than anything else. But of
+few keys, where rows of a softmax cost more than products, float32 is. ``benchmarks/training.py`` has the figures.
 """
 
 from __future__ import annotations
@@ -54,11 +54,11 @@ def _products(query: Tensor, key: Tensor, value: Tensor, causal: bool, visible: 
 
 
 def _plain(query: Tensor, key: Tensor) -> bool:
-    """Decided by shape and by a flag that a run sets once: the same run makes the same products wherever it resumes."""
+    """By shape, by whether it is trained, and by a flag that a run sets once: the same wherever a run resumes."""
     if query.device.type != "cpu":
         return False
     if query.dtype == torch.bfloat16:
-        return key.shape[2] <= _LONG
+        return key.shape[2] <= (_LONG if torch.is_grad_enabled() else _SHORTER)
     if query.shape[-1] > _NARROW:
         return False
     return key.shape[2] <= _SHORT or torch.get_float32_matmul_precision() != "highest"

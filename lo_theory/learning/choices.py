@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import Literal
+from typing import Literal, get_args
 
 from generators.ground.later import later
 
@@ -12,6 +12,17 @@ Mlp = Literal["gelu", "swiglu"]
 Keys = Literal["all", "visible"]
 OptimizerName = Literal["adamw", "muon"]
 PrecisionName = Literal["auto", "float32", "bfloat16"]
+
+
+def known_precision(name: PrecisionName) -> PrecisionName:
+    """The name.
+
+    Raises:
+        ValueError: there is no such precision.
+    """
+    if name not in get_args(PrecisionName):
+        raise ValueError(f"precision must be 'auto', 'float32' or 'bfloat16'; got {name!r}.")
+    return name
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""How a CPU multiplies float32 matrices while a network runs: by the faster of two libraries, to the same accuracy.
+"""How matrices are multiplied while a network runs: on a CPU by the faster of two libraries, to the same accuracy.
 
 PyTorch multiplies by Intel's MKL, or by oneDNN where ``torch.set_float32_matmul_precision("medium")`` allows products
 of lower accuracy. On AMD's processors MKL's products of narrow matrices reach a third of the rate of oneDNN's, which
@@ -15,8 +15,11 @@ import time
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import torch
+
+from lo_theory.learning.choices import PrecisionName
 
 _CPU_INFO = Path("/proc/cpuinfo")
 
@@ -28,6 +31,14 @@ def fast_products(device: torch.device) -> Iterator[None]:
     gains = device.type == "cpu" and as_set == "highest" and _gains()
     with matmul_precision("medium" if gains else as_set):
         yield
+
+
+def autocast(precision: PrecisionName, device: torch.device) -> contextlib.AbstractContextManager[Any]:
+    """Products in bfloat16 or in float32; ``auto`` is bfloat16 on a GPU that has it. Weights stay as they are."""
+    able = device.type == "cuda" and torch.cuda.is_bf16_supported()
+    if precision == "bfloat16" or (precision == "auto" and able):
+        return torch.autocast(device.type, dtype=torch.bfloat16)
+    return contextlib.nullcontext()
 
 
 @contextlib.contextmanager

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import torch
 
@@ -24,7 +24,7 @@ from generators.ground.forms import Hex16, read_form
 from generators.ground.numbers import whole_number
 from generators.ground.ownership import owned_directory, require_owned
 from lo_theory.learning.checkpoint import Checkpoint, load_checkpoint, network_tensors, restore_network, save_checkpoint
-from lo_theory.learning.choices import PrecisionName
+from lo_theory.learning.choices import PrecisionName, known_precision
 from lo_theory.learning.distributed import ALONE, Team, join_run
 from lo_theory.learning.divided_update import complete_state, update_divided
 from lo_theory.learning.flops import training_flops
@@ -40,7 +40,7 @@ from lo_theory.learning.optimizer import (
     restore_optimizers,
     warmup_cosine,
 )
-from lo_theory.learning.products import fast_products
+from lo_theory.learning.products import autocast, fast_products
 from lo_theory.learning.progress_bar import progress_bar
 from lo_theory.learning.source import RowSource
 
@@ -102,8 +102,7 @@ class TrainConfig:
             raise ValueError(f"weight_decay must be >= 0; got {self.weight_decay}.")
         if not all(0 <= beta < 1 for beta in self.betas):
             raise ValueError(f"betas must lie in [0, 1); got {self.betas}.")
-        if self.precision not in get_args(PrecisionName):
-            raise ValueError(f"precision must be 'auto', 'float32' or 'bfloat16'; got {self.precision!r}.")
+        known_precision(self.precision)
         check_optimizer(self.optimizer)
 
     def rate(self, step: int) -> float:
@@ -248,7 +247,7 @@ class _Run:
         """One update of all weights; (loss in nats per sequence, gradient norm)."""
         rows = self.source.batch(step).to(self.device, non_blocking=True)
         generator = torch.Generator(self.device).manual_seed(derived_seed(self.config.seed, step))
-        with _autocast(self.config.precision, self.device):
+        with autocast(self.config.precision, self.device):
             loss = self.objective.loss(self.asked, rows, generator, progress=step / self.config.steps)
         self.network.zero_grad()
         (loss / rows.shape[1]).backward()
@@ -349,10 +348,3 @@ class _Run:
         raise TrainingDiverged(
             step, f"training diverged at step {step}: loss {loss}, gradient norm {norm}; {kept}. Lower learning_rate."
         )
-
-
-def _autocast(precision: str, device: torch.device) -> contextlib.AbstractContextManager[Any]:
-    able = device.type == "cuda" and torch.cuda.is_bf16_supported()
-    if precision == "bfloat16" or (precision == "auto" and able):
-        return torch.autocast(device.type, dtype=torch.bfloat16)
-    return contextlib.nullcontext()

@@ -51,6 +51,7 @@ OPTIONS = {
     "sample": {
         "--model": ("{}/none", "{}", "/dev/null", ""), "--n": NUMBERS, "--rule": ("margin", "vanilla", "x", ""),
         "--per-step": NUMBERS, "--seed": NUMBERS, "--film": ("{}/a.html", "{}/a.mp4", ""),
+        "--precision": ("float32", "bfloat16", "half", ""),
     },
     "reproduce": {"--jobs": NASTY, "--scale": ("x", "", "large"), "--device": ("abacus", "meta", "")},
 }  # fmt: skip

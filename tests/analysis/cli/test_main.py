@@ -239,6 +239,22 @@ class TestSample:
         assert [len(row.replace("|", "").split()) for row in rows] == [10] * 3
         assert summary.startswith("3 sequences, ")
 
+    def test_in_bfloat16_a_network_answers_otherwise(self, models, tmp_path, capsys):
+        traces = []
+        for precision in ("float32", "bfloat16"):
+            path = tmp_path / f"{precision}.jsonl"
+            words = ("--n", 1, "--per-step", 10, "--trace", path, "--precision", precision)
+            assert run("sample", "--model", models / "mdm", *words) == 0
+            traces.append(read_trace(path))
+        assert not np.array_equal(traces[0].entropy, traces[1].entropy)
+        assert np.allclose(traces[0].entropy, traces[1].entropy, atol=0.05)
+
+    @pytest.mark.parametrize("words", [("mdm", "--exact"), ("arm",)])
+    def test_what_is_no_masked_network_has_one_precision(self, words, models, capsys):
+        model, *options = words
+        assert run("sample", "--model", models / model, "--precision", "bfloat16", *options) == 2
+        assert "--precision bfloat16 is for masked networks" in capsys.readouterr().err
+
     @pytest.mark.parametrize("ending", ["jsonl", "parquet"])
     def test_a_trace_tells_how_the_rows_arose(self, ending, models, tmp_path, capsys):
         out, trace = tmp_path / "rows.npy", tmp_path / f"trace.{ending}"

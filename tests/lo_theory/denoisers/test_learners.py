@@ -1,5 +1,8 @@
 """Networks behind the socket: normalised answers, independent rows, and no answer where there is none."""
 
+from typing import Any, cast
+
+import jaxtyping
 import numpy as np
 import pytest
 import torch
@@ -145,3 +148,24 @@ def test_the_wrong_kind_of_network_or_order_is_refused():
         CausalDenoiser(build(causal=False), np.arange(LENGTH))
     with pytest.raises(ValueError, match="permutation"):
         CausalDenoiser(build(causal=True), np.arange(LENGTH - 1))
+
+
+@pytest.mark.parametrize("everywhere", [False, True])
+def test_in_bfloat16_answers_are_near_and_still_float32(everywhere):
+    network, tokens = build(causal=False), half_masked()
+    wide, narrow = (
+        MaskedDenoiser(network, everywhere=everywhere, precision=precision)(tokens)
+        for precision in ("float32", "bfloat16")
+    )
+    assert narrow.dtype == torch.float32
+    assert not torch.equal(wide[tokens == MASK], narrow[tokens == MASK]), "products were in bfloat16"
+    assert torch.allclose(wide, narrow, atol=0.05, equal_nan=True)
+    asked = torch.full_like(tokens, everywhere, dtype=torch.bool) | (tokens == MASK)
+    assert torch.allclose(narrow[asked].logsumexp(dim=-1), torch.zeros(int(asked.sum())), atol=1e-6)
+    assert torch.equal(MaskedDenoiser(network, everywhere=everywhere, precision="auto")(tokens)[asked], wide[asked])
+
+
+def test_another_precision_is_refused(monkeypatch):
+    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)
+    with pytest.raises(ValueError, match="'float32' or 'bfloat16'; got 'half'"):
+        MaskedDenoiser(build(causal=False), precision=cast("Any", "half"))

@@ -88,11 +88,19 @@ def uses_kernel(monkeypatch, length, width, dtype=torch.float64) -> bool:
         (LONG, 64, "medium", True),
     ],
 )
-def test_which_is_taken_depends_on_shape_and_flag_alone(monkeypatch, length, width, precision, kernel):
+def test_which_is_taken_in_float32_depends_on_shape_and_flag_alone(monkeypatch, length, width, precision, kernel):
     with matmul_precision(precision):
         assert uses_kernel(monkeypatch, length, width) == kernel
+        with torch.no_grad():
+            assert uses_kernel(monkeypatch, length, width) == kernel
 
 
 @pytest.mark.parametrize(("length", "width", "kernel"), [(SHORT, 64, False), (LONG, 64, False), (1025, 8, True)])
 def test_in_bfloat16_plain_products_up_to_a_length(monkeypatch, length, width, kernel):
     assert uses_kernel(monkeypatch, length, width, torch.bfloat16) == kernel
+
+
+@pytest.mark.parametrize(("length", "kernel"), [(SHORT, False), (LONG, True)])
+def test_without_a_gradient_only_few_keys_are_multiplied_plainly(monkeypatch, length, kernel):
+    with torch.no_grad():
+        assert uses_kernel(monkeypatch, length, 64, torch.bfloat16) == kernel
