@@ -20,7 +20,7 @@ class Sample:
         per_step: tokens revealed per network call; threshold, entropy-bound and klass decide that themselves.
         exact: put the exact posterior in the network's place.
         check: with --exact, "library" compares it with pyAgrum on a sample first, and stops where they differ.
-        precision: of a network's products; "bfloat16" is faster for wide ones on processors that have units for it.
+        precision: of a masked network's products; "bfloat16" is faster on processors that have units for it.
         seed: of the draws.
         out: .npy file of the sequences; they are printed if not given.
         show: play the decoding of the first sequence in the terminal.

@@ -310,14 +310,19 @@ def _require_embedded(model: nn.Module, tokens: DataTokens, *, pads: bool) -> No
     """Refuse ids that the embedding of the model has no row for, where the model says which layer that is."""
     try:
         embedding = getattr(model, "get_input_embeddings", lambda: None)()
-    except NotImplementedError:
+    except (NotImplementedError, AttributeError):  # code of its own that does not say
         return
     if not isinstance(embedding, nn.Embedding):
         return
     rows = embedding.num_embeddings
-    pad = () if tokens.pad is None or not pads else (tokens.pad,)
-    named = {"data": tokens.ids, "mask": (tokens.mask,), "pad": pad, "before": tokens.before, "after": tokens.after}
-    for name, ids in named.items():
-        wrong = next((number for number in ids if not 0 <= number < rows), None)
-        if wrong is not None:
-            raise ValueError(f"the model embeds ids in range({rows}); {name} has {wrong}. Take others.")
+    tokenizer, ours = "take the tokenizer of this model", "pass other ids as around=(before, after)"
+    named = {
+        "data": (tokens.ids, tokenizer),
+        "mask": ((tokens.mask,), tokenizer),
+        "pad": ((tokens.pad,) if pads and tokens.pad is not None else (), "leave attention_mask=False"),
+        "before": (tokens.before, ours),
+        "after": (tokens.after, ours),
+    }
+    for name, (ids, way_out) in named.items():
+        for wrong in (end for end in (min(ids, default=0), max(ids, default=0)) if not 0 <= end < rows):
+            raise ValueError(f"the model embeds ids in range({rows}); {name} has {wrong}: {way_out}.")

@@ -27,7 +27,8 @@ class MaskedDenoiser:
         everywhere: answer at visible positions too, where training asked nothing. Decoders that judge their own tokens
             need it (:mod:`lo_theory.samplers.rewrite`). Else only masked positions pay for the output head.
         precision: of products, as in :class:`~lo_theory.learning.training.TrainConfig`. In bfloat16 factors have
-            eight bits, and processors with units for it are faster (``benchmarks/training.py``).
+            eight bits, but for those of the output head, and processors with units for it are faster
+            (``benchmarks/training.py``).
     Raises:
         ValueError: the network is causal; another precision.
     """

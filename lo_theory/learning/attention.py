@@ -3,8 +3,8 @@
 The fused kernel works tile by tile, and a tile costs much the same however narrow the head and short the sequence are.
 While ``torch.set_float32_matmul_precision`` is not "highest", its small products leave MKL for oneDNN one by one, and
 it becomes five to ten times slower at any length. In bfloat16 it is so with its gradient, whatever the flag, and plain
-products are the fastest of all, softmax included; without a gradient the kernel is faster than anything else. But of
-few keys, where rows of a softmax cost more than products, float32 is. ``benchmarks/training.py`` has the figures.
+products are the fastest of all, softmax included; where no gradient is wanted the kernel is. But of few keys, where
+rows of a softmax cost more than products, float32 is. ``benchmarks/training.py`` has the figures.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def _products(query: Tensor, key: Tensor, value: Tensor, causal: bool, visible: 
 
 
 def _plain(query: Tensor, key: Tensor) -> bool:
-    """By shape, by whether it is trained, and by a flag that a run sets once: the same wherever a run resumes."""
+    """By shape, by whether a gradient is wanted, and by a flag that a run sets once: the same wherever it resumes."""
     if query.device.type != "cpu":
         return False
     if query.dtype == torch.bfloat16:

@@ -24,6 +24,7 @@ from lo_theory.learning.dropout import Dropout
 from lo_theory.learning.key_value_cache import KeyValueCache
 from lo_theory.learning.order_embedding import OrderEmbedding
 from lo_theory.learning.patches import PatchEmbedding, PromptPatches
+from lo_theory.learning.products import no_autocast
 from lo_theory.learning.rms_norm import rms_norm
 from lo_theory.learning.visible_keys import VisibleKeys
 
@@ -316,7 +317,11 @@ class Transformer(nn.Module):
         return functional.pad(logits, (0, 0, self._prompt, 0), value=math.nan) if self._prompt else logits
 
     def _logits(self, x: Float[Tensor, "*at W"]) -> Float[Tensor, "*at V"]:
-        return functional.linear(rms_norm(x, self.gain), self.head).float()
+        x = rms_norm(x, self.gain)
+        if torch.is_grad_enabled():
+            return functional.linear(x, self.head).float()
+        with no_autocast(x.device):  # answers are compared, and rounded to eight bits they would tie
+            return functional.linear(x.to(self.head.dtype), self.head).float()
 
     @property
     def _prompt(self) -> int:

@@ -41,6 +41,12 @@ def autocast(precision: PrecisionName, device: torch.device) -> contextlib.Abstr
     return contextlib.nullcontext()
 
 
+def no_autocast(device: torch.device) -> contextlib.AbstractContextManager[Any]:
+    """Products of factors as they are, within :func:`autocast` too."""
+    there = torch.amp.is_autocast_available(device.type)
+    return torch.autocast(device.type, enabled=False) if there else contextlib.nullcontext()
+
+
 @contextlib.contextmanager
 def matmul_precision(precision: str) -> Iterator[None]:
     """PyTorch's flag for float32 products, "highest", "high" or "medium", for the time of a block."""

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from analysis.figures.keys.plateau import OBSERVATIONS, STEPS, WORDS
 from analysis.figures.keys.units import EXPERIMENT_NAME
 from analysis.lab.averages import combine_seeds
-from analysis.lab.beside import beside
+from analysis.lab.plot_beside import beside
 from analysis.lab.rows import Rows
 from analysis.lab.style import BLUE, ORANGE, PERCENT, SMALL, WIDTH, claim, headline, paper_style
 from analysis.measures.subproblems import COMPUTED, INFERRED, LATENT, PROBLEMS, of_kind

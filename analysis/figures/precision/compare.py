@@ -14,7 +14,9 @@ from analysis.measures.subproblems import PROBLEMS, of_kind
 from analysis.measures.task_error import KL
 
 LEVEL = 0.95
-"""Of all intervals of :func:`differences` together, and of the one ratio."""
+"""Of all intervals of :func:`differences` together, and of the one ratio: two statements, each wrong one time in 20."""
+TOLERATED = 1.1
+"""The largest ratio of errors that would not be minded."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,11 @@ class Ratio:
     high: float
     samples: int
 
+    @property
+    def is_level(self) -> bool:
+        """Whether the interval covers 1 and shows that errors are hardly larger, if at all."""
+        return self.low <= 1 <= self.high <= TOLERATED
+
 
 def differences(rows: Rows) -> list[Difference]:
     """Of every distribution, subproblem and rule with three seeds or more; none where there are fewer.
@@ -68,19 +75,20 @@ def differences(rows: Rows) -> list[Difference]:
             if min(map(len, pair)) >= 3:
                 found.append((name, kind, own[0].metric == KL, *pair))
     level = 1 - (1 - LEVEL) / max(len(found), 1)
-    return [Difference(name, kind, error, *_welch(few, full, level)) for name, kind, error, few, full in found]
+    return [Difference(name, kind, error, *_welch(narrow, wide, level)) for name, kind, error, narrow, wide in found]
 
 
-def _welch(few: np.ndarray, full: np.ndarray, level: float) -> tuple[float, float, float]:
-    difference = float(few.mean() - full.mean())
-    if not np.ptp(few) and not np.ptp(full):
+def _welch(narrow: np.ndarray, wide: np.ndarray, level: float) -> tuple[float, float, float]:
+    difference = float(narrow.mean() - wide.mean())
+    if not np.ptp(narrow) and not np.ptp(wide):
+        difference = float(narrow[0] - wide[0])
         return difference, difference, difference
-    interval = ttest_ind(few, full, equal_var=False).confidence_interval(level)
+    interval = ttest_ind(narrow, wide, equal_var=False).confidence_interval(level)
     return difference, float(interval.low), float(interval.high)
 
 
 def error_ratio(rows: Rows) -> Ratio:
-    """Over distributions and seeds; of one of them, the geometric mean over subproblems.
+    """Of each distribution and seed the geometric mean over subproblems, and of these the mean.
 
     Seeds pair the two: they share the distribution, the weights at the start, rows and masks.
     """
@@ -91,7 +99,7 @@ def error_ratio(rows: Rows) -> Ratio:
             pairs = [
                 [own.one(model=model, swept=problem).value for model in (BFLOAT16, FLOAT32)] for problem in PROBLEMS
             ]
-            logs.append(np.mean([math.log(few / full) for few, full in pairs]))
+            logs.append(np.mean([math.log(narrow / wide) for narrow, wide in pairs]))
     interval = ttest_1samp(logs, 0.0).confidence_interval(LEVEL)
     middle, low, high = (math.exp(number) for number in (np.mean(logs), interval.low, interval.high))
     return Ratio(middle, low, high, len(logs))

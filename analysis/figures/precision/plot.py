@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from matplotlib.figure import Figure
 
-from analysis.figures.precision.compare import differences
+from analysis.figures.precision.compare import differences, error_ratio
 from analysis.figures.precision.units import BFLOAT16, EXPERIMENT_NAME, FLOAT32, RULES
-from analysis.lab.beside import beside
+from analysis.lab.plot_beside import beside
 from analysis.lab.rows import Rows
 from analysis.lab.style import BLUE, ORANGE, PERCENT, SMALL, WIDTH, claim, headline, paper_style
 from analysis.measures.subproblems import COMPUTED, INFERRED, LATENT, PROBLEMS, of_kind
@@ -47,6 +47,8 @@ def _claim(rows: Rows) -> str:
     found = differences(rows)
     if not found:
         return "Networks trained in bfloat16 beside such trained in float32"
-    if all(difference.covers_zero for difference in found):
-        return "Trained in bfloat16 a network is as good as in float32, within what seeds differ by"
-    return "Trained in bfloat16 a network differs from one in float32 by more than seeds do"
+    if not all(difference.covers_zero for difference in found):
+        return "Trained in bfloat16 a network differs from one in float32 by more than seeds do"
+    if error_ratio(rows).is_level:
+        return "Trained in bfloat16 networks err as much as in float32, as far as three seeds can tell"
+    return "Trained in bfloat16 networks may err more or less than in float32: three seeds cannot tell"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from matplotlib.figure import Figure
 
-from analysis.figures.precision.compare import LEVEL, Difference, differences, error_ratio
+from analysis.figures.precision.compare import LEVEL, TOLERATED, Difference, Ratio, differences, error_ratio
 from analysis.figures.precision.plot import draw_precision
 from analysis.figures.precision.units import BFLOAT16, EXPERIMENT_NAME, FLOAT32, SIZES, PrecisionSize, units
 from analysis.lab.averages import combine_seeds
@@ -12,8 +12,6 @@ from analysis.lab.experiment import Experiment, Run
 from analysis.lab.report import Check, FigureItem, Report, Section, TableItem, show
 from analysis.lab.rows import Rows
 from analysis.measures.subproblems import of_kind
-
-_TOLERATED = 1.1
 
 
 def figures(rows: Rows, size: PrecisionSize) -> dict[str, Figure]:
@@ -39,9 +37,9 @@ def checks(rows: Rows) -> list[Check]:
         ),
         Check(
             text=f"error in {BFLOAT16} over error in {FLOAT32}, {ratio.samples} trainings in either",
-            expected=f"covers 1, and at most {_TOLERATED:g} at the upper end",
-            measured=f"{ratio.value:.3f} [{ratio.low:.3f}, {ratio.high:.3f}]",
-            met=ratio.low <= 1 <= ratio.high <= _TOLERATED,
+            expected=f"covers 1, and at most {TOLERATED:g} at the upper end",
+            measured=_ratio(ratio),
+            met=ratio.is_level,
         ),
     ]
 
@@ -84,10 +82,13 @@ def report(run: Run[PrecisionSize]) -> Report:
                         alt="Squares and dots for both precisions, close together, one column per distribution.",
                     )
                 ],
-                tables=[_table(mine)],
+                tables=[_table(mine), _ratios(mine)],
             )
         ],
         caveats=[
+            "Three seeds against three tell little of a single number: so many intervals that hold together reach far "
+            "beyond what a seed changes. The ratio, of all of them, tells more; but what goes wrong at one "
+            "distribution alone it waters down, so it stands beside by distribution.",
             "Small networks, and trainings of minutes. Whether rounding is felt after many more steps is not said.",
             "How bfloat16 is multiplied differs between processors; provenance says which this was.",
         ],
@@ -108,6 +109,20 @@ def _table(rows: Rows) -> TableItem:
         header=["distribution", "subproblem or rule", FLOAT32, BFLOAT16, "difference"],
         rows=lines,
     )
+
+
+def _ratios(rows: Rows) -> TableItem:
+    parts = {name: rows.where(distribution=name) for name in rows.values("distribution")}
+    lines = [[name, _ratio(error_ratio(part))] for name, part in parts.items() if differences(part)]
+    return TableItem(
+        caption=f"Error in {BFLOAT16} over error in {FLOAT32}, geometric means; 95% intervals, each by itself.",
+        header=["distribution", "ratio"],
+        rows=lines,
+    )
+
+
+def _ratio(ratio: Ratio) -> str:
+    return f"{ratio.value:.3f} [{ratio.low:.3f}, {ratio.high:.3f}]"
 
 
 EXPERIMENT = Experiment(name=EXPERIMENT_NAME, sizes=SIZES, units=units, figures=figures, report=report)

@@ -268,10 +268,21 @@ def test_refusals(load, monkeypatch):
 def test_ids_that_the_model_does_not_embed_are_refused_before_anything_is_asked(load, name, tokens):
     model = load("Bert").model
     wrong = DataTokens(**{"ids": (2, 3), "mask": 4, **tokens})
-    with pytest.raises(ValueError, match=rf"embeds ids in range\(\d+\); {name} has (500|-1)"):
+    with pytest.raises(ValueError, match=rf"embeds ids in range\(\d+\); {name} has (500|-1): (take|pass|leave) "):
         HuggingFaceDenoiser(model, wrong, 2, attention_mask=True)
     if name == "pad":  # which stands nowhere if rows go without
         HuggingFaceDenoiser(model, wrong, 2)
+
+
+@pytest.mark.parametrize("error", [NotImplementedError, AttributeError])
+def test_a_model_that_does_not_say_what_it_embeds_is_taken(load, error, monkeypatch):
+    model = load("Bert").model
+
+    def ask():
+        raise error
+
+    monkeypatch.setattr(model, "get_input_embeddings", ask)
+    HuggingFaceDenoiser(model, DataTokens((2, 500), mask=4), 2)
 
 
 def test_the_last_id_that_the_model_embeds_is_one(load):
