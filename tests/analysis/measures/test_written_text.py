@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pytest
@@ -124,7 +124,8 @@ class TestJudges:
         model = SimpleNamespace(
             to=lambda device: model, eval=lambda: lambda ids: SimpleNamespace(logits=torch.zeros(*ids.shape, 28))
         )
-        library = SimpleNamespace(
+        library = ModuleType("transformers")
+        vars(library).update(
             AutoTokenizer=SimpleNamespace(from_pretrained=lambda name: Spelling(27)),
             AutoModelForCausalLM=SimpleNamespace(from_pretrained=lambda name: model),
         )
