@@ -109,9 +109,9 @@ def sweep_rows(
     yield about.row(EXPERIMENT_NAME, DISTINCT, different, decoder=rule.name, calls=calls, swept=rule.swept, at=rule.at)
 
 
-def size_name(n_latents: int, n_observations: int) -> str:
+def size_name(n_latents: int, n_observations: int, distribution: str = "NAE-SAT") -> str:
     """What rows call a size."""
-    return f"NAE-SAT ({n_latents}, {n_observations})"
+    return f"{distribution} ({n_latents}, {n_observations})"
 
 
 def named_size(name: str) -> tuple[int, int]:

@@ -14,6 +14,8 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn import functional
 
+from lo_theory.learning.products import no_autocast
+
 _NARROW = 32  # widths of a head up to this one
 _SHORT = 64  # keys up to this number: plain products win at 24, are level at 81 and lose at 300
 _SHORTER = 48  # keys up to this number: float32 wins over bfloat16
@@ -38,7 +40,7 @@ def attention(
         return functional.scaled_dot_product_attention(query, key, value, attn_mask=visible, is_causal=causal)
     if query.dtype != torch.bfloat16:
         return _products(query, key, value, causal, visible)
-    with torch.autocast("cpu", enabled=False):  # which would take every softmax to float32
+    with no_autocast(query.device):  # which would take every softmax to float32
         if key.shape[2] > _SHORTER:
             return _products(query, key, value, causal, visible)
         return _products(query.float(), key.float(), value.float(), causal, visible).to(query.dtype)

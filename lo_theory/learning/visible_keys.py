@@ -21,6 +21,8 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
+from lo_theory.learning.products import no_autocast
+
 _GROUPS = 8
 _EVEN = 0.25  # of the places: rows whose numbers of keys differ by less are one group
 _ALIGNED = 16
@@ -76,7 +78,7 @@ class VisibleKeys:
             seen = (numbers < self.counts[:, None])[:, None] | (places[..., None] == numbers)
             return functional.scaled_dot_product_attention(query, key, value, attn_mask=seen[:, None])
         hidden = places >= self.counts[:, None]
-        with torch.autocast("cpu", enabled=False):  # which would take every softmax to float32
+        with no_autocast(query.device):  # which would take every softmax to float32
             return _Attention.apply(query, key, value, at, hidden[:, None], self.counts, self.groups)
 
     @cached_property

@@ -18,7 +18,7 @@ from analysis.lab.experiment import ScaleName
 from analysis.lab.rows import MDM, Row
 from analysis.measures.learner import LearnerUnit, masked_denoiser
 from analysis.measures.order_accuracy import AGREEMENT, order_accuracy
-from analysis.measures.rule_sweep import GENERATE
+from analysis.measures.rule_sweep import GENERATE, size_name
 from analysis.measures.setting import DISTRIBUTIONS, Setting
 from analysis.measures.subproblems import subproblem_errors
 from lo_theory.samplers.batches import generate
@@ -41,7 +41,7 @@ class PrecisionUnit(LearnerUnit):
 
     @property
     def _name(self) -> str:
-        return f"{self.distribution} ({self.setting.n_latents}, {self.setting.n_observations})"
+        return size_name(self.setting.n_latents, self.setting.n_observations, self.distribution)
 
     def measure(self, directory: Path, device: torch.device) -> Iterator[Row]:
         """KL(posterior || network) of each subproblem under uniform masks, then agreement by margin and vanilla."""

@@ -154,7 +154,7 @@ def test_without_seeds_nothing_is_said():
 def test_intervals_hold_together_as_often_as_they_say():
     """Twelve independent intervals: of 400 tables of equal laws at most 40 have one without 0, twice 5 in 100.
 
-    By chance it is more 1e-5 of the time. Single intervals at 95% would miss 0 in some 150 of them: the control.
+    By chance it is more 1e-5 of the time. Intervals at 95% each are the control.
     """
     rng = np.random.default_rng(0)
 
