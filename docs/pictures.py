@@ -53,6 +53,7 @@ _OWN: dict[tuple[str, ScaleName], tuple[str, ...]] = {
     ("orders", "smoke"): ("orders",),
     ("overlap", "smoke"): ("overlap",),
     ("phase", "smoke"): ("phase", "phase_small"),
+    ("precision", "small"): ("precision",),
     ("recipes", "small"): ("recipes",),
     ("repeats", "smoke"): ("repeats",),
     ("samplers", "smoke"): ("samplers", "samplers_noised"),
