@@ -6,6 +6,7 @@ INSTALLED := $(VENV)/.installed
 WORKERS ?= logical
 # Dask leaves its environment and its way of pickling errors in the process that starts a cluster: not among the others.
 APART := tests/streams tests/faults/test_cluster.py
+COUNTED := tests/lo_theory/posteriors/test_counted.py
 TORCH := $(shell grep '^torch==' constraints.txt)
 
 # One thread per process: small models gain nothing from two, and idle OpenMP threads that spin cost other processes dearly.
@@ -13,25 +14,29 @@ export OMP_NUM_THREADS ?= 1
 export OMP_WAIT_POLICY ?= passive
 export PYTHONHASHSEED ?= 0
 
-.PHONY: reproduce test tests streams rest lint format types wheel docs bench explore soak shuffle test-lowest test-newest \
+.PHONY: reproduce test tests streams counted rest lint format types wheel docs bench explore soak shuffle test-lowest test-newest \
 	antibody clean
 
 reproduce: $(INSTALLED)  ## the main job: hardness figures of real runs and their report, in runs/hardness-smoke
 	$(BIN)/lo-theory reproduce hardness --scale smoke
 
 test: $(INSTALLED)  ## everything that CI runs
-	$(MAKE) --no-print-directory -j2 --output-sync types streams wheel lint
+	$(MAKE) --no-print-directory -j2 --output-sync types streams counted wheel lint
 	$(MAKE) --no-print-directory rest
 
 tests: $(INSTALLED)  ## the tests alone
-	$(MAKE) --no-print-directory streams
+	$(MAKE) --no-print-directory -j2 --output-sync streams counted
 	$(MAKE) --no-print-directory rest
 
-streams: $(INSTALLED)  ## the promised streams, whose test compiles most kernels, once and not in every process; and Dask
+# The kernels that take longest to compile are compiled by one process each before all processors need them.
+streams: $(INSTALLED)  ## the promised streams; and Dask
 	$(BIN)/python -m pytest -p no:randomly $(APART)
 
+counted: $(INSTALLED)  ## exact posteriors by counting
+	$(BIN)/python -m pytest -p no:randomly $(COUNTED)
+
 rest: $(INSTALLED)  ## all other tests, side by side on all processors
-	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -p no:randomly $(APART:%=--ignore=%)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -p no:randomly $(APART:%=--ignore=%) $(COUNTED:%=--ignore=%)
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .

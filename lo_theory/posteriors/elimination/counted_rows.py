@@ -28,7 +28,7 @@ from lo_theory.posteriors.elimination.pieces import (
 from lo_theory.posteriors.elimination.remainder import Remainder, new_remainder
 from lo_theory.posteriors.elimination.summed_answers import write_eliminated
 from lo_theory.posteriors.elimination.tables import grown
-from lo_theory.posteriors.elimination.ties import Ties, new_ties
+from lo_theory.posteriors.elimination.ties import Ties, new_ties, widest_scope
 from lo_theory.posteriors.elimination.tree_counts import LIMIT, ascend, descend, numbers_of
 from lo_theory.posteriors.factors import Factors
 
@@ -77,14 +77,13 @@ def solve_counted(
     mask_id: int,
     max_width: int,
     max_entries: int,
-    arity: int,
     log_evidence: Float64[np.ndarray, "B"],
     marginals: Float64[np.ndarray, "B L V"],
 ) -> tuple[int, int, int, float]:
-    """As :func:`~.rows.solve`, where no sample is wanted; ``arity`` is that of the widest scope."""
-    n, n_observations = len(factors.latent_position), len(factors.alphabet)
+    """As :func:`~.rows.solve`, where no sample is wanted."""
+    n, n_observations, arity = len(factors.latent_position), len(factors.alphabet), widest_scope(factors)
     ties, pieces, trees = new_ties(n, 2, n_observations), new_pieces(n, n_observations), new_trees(n)
-    view, sums, width, entries = new_view(marginals.shape[2]), _new_sums(0, 0, 1), 0, 0.0
+    view, sums, width, entries = new_view(marginals.shape[2]), _new_sums(0 * n, 0 * n, arity), 0, 0.0
     pools = Pools(np.empty(64, np.uint64), np.empty(4096, np.int32), np.empty(0), np.empty(0, np.int64), np.empty(0))
     for row in range(len(tokens)):
         line = tokens[row]

@@ -11,8 +11,8 @@ from lo_theory.posteriors.completions import Scores
 from lo_theory.posteriors.elimination.order import Forest, new_forest, new_graph, plan
 from lo_theory.posteriors.elimination.pieces import new_pieces
 from lo_theory.posteriors.elimination.remainder import new_remainder
-from lo_theory.posteriors.elimination.rows import reduce, widest_scope
-from lo_theory.posteriors.elimination.ties import new_scope, new_ties
+from lo_theory.posteriors.elimination.rows import reduce
+from lo_theory.posteriors.elimination.ties import new_scope, new_ties, widest_scope
 from lo_theory.posteriors.factors import Factors
 
 

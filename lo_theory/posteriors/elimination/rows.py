@@ -15,15 +15,46 @@ from lo_theory.posteriors.elimination.pieces import FEW, Pieces, new_pieces
 from lo_theory.posteriors.elimination.reduction import settle
 from lo_theory.posteriors.elimination.remainder import collect, new_remainder
 from lo_theory.posteriors.elimination.tables import grown
-from lo_theory.posteriors.elimination.ties import Scope, Ties, advance, first, look, new_scope, new_ties, settled_index
+from lo_theory.posteriors.elimination.ties import (
+    Scope,
+    Ties,
+    advance,
+    first,
+    look,
+    new_scope,
+    new_ties,
+    settled_index,
+    widest_scope,
+)
 from lo_theory.posteriors.factors import COUNTED, Factors
 
 _ROOMY = 2**24
 """Entries that must be allowed where pieces are counted; a smaller limit is meant for elimination."""
 
 
-@kernel
 def solve(
+    factors: Factors,
+    tokens: Int64[np.ndarray, "B L"],
+    mask_id: int,
+    max_width: int,
+    max_entries: int,
+    uniform: Float64[np.ndarray, "drawn L"],
+    log_evidence: Float64[np.ndarray, "weighed"],
+    marginals: Float64[np.ndarray, "asked L V"],
+    samples: Int64[np.ndarray, "drawn L"],
+) -> tuple[int, int, int, float]:
+    """Fill the outputs that have rows: one without rows is not wanted. ``marginals`` are logs.
+
+    Returns (status, row, width, entries): DONE, or why and at which row it stopped. One of two kernels, which are kept
+    apart so that nobody waits for the compilation of the other.
+    """
+    if factors.kind == COUNTED and len(samples) == 0 and max_width >= FEW - 1 and max_entries >= _ROOMY:
+        return solve_counted(factors, tokens, mask_id, max_width, max_entries, log_evidence, marginals)
+    return solve_summed(factors, tokens, mask_id, max_width, max_entries, uniform, log_evidence, marginals, samples)
+
+
+@kernel
+def solve_summed(
     factors: Factors,
     tokens: Int64[np.ndarray, "B L"],
     mask_id: int,
@@ -34,19 +65,15 @@ def solve(
     marginals: Float64[np.ndarray, "B L V"],
     samples: Int64[np.ndarray, "B L"],
 ) -> tuple[int, int, int, float]:
-    """Fill the outputs that have rows: an output with B = 0 is not wanted. ``marginals`` are logs.
-
-    Returns (status, row, width, entries): DONE, or why and at which row it stopped.
-    """
+    """As :func:`solve`, by elimination, whatever the factors are."""
     n, m, n_observations = len(factors.latent_position), len(factors.log_prior), len(factors.alphabet)
     arity = widest_scope(factors)
-    if factors.kind == COUNTED and len(samples) == 0 and max_width >= FEW - 1 and max_entries >= _ROOMY:
-        return solve_counted(factors, tokens, mask_id, max_width, max_entries, arity, log_evidence, marginals)
     ties, scope, choice = new_ties(n, m, n_observations), new_scope(arity, m), np.empty(n, np.int64)
     remainder, buckets, query = new_remainder(n, m, n_observations, arity), new_buckets(n, n_observations), new_query(n)
-    graph, forest, root_marginals, pieces = new_graph(0), new_forest(0), np.empty((n, m)), new_pieces(n, n_observations)
+    nothing = 0 * n  # and not the literal, for which these would be compiled once more
+    graph, forest, pieces = new_graph(nothing), new_forest(nothing), new_pieces(n, n_observations)
     factor_pool, conditionals, messages, joints = np.empty(64), np.empty(64), np.empty(64), np.empty(64)
-    buffers, width, entries = (np.empty(64), np.empty(64)), 0, 0.0
+    root_marginals, buffers, width, entries = np.empty((n, m)), (np.empty(64), np.empty(64)), 0, 0.0
     for row in range(len(tokens)):
         line = tokens[row]
         if not reduce(factors, line, mask_id, ties, scope, pieces):
@@ -78,15 +105,6 @@ def solve(
         if too_large:
             return TOO_LARGE, row, width, too_large
     return DONE, 0, 0, 0.0
-
-
-@lean_kernel
-def widest_scope(factors: Factors) -> int:
-    """Latents of the widest scope, at least one."""
-    arity = 1
-    for j in range(len(factors.alphabet)):
-        arity = max(arity, factors.scope_start[j + 1] - factors.scope_start[j])
-    return arity
 
 
 @lean_kernel

@@ -61,6 +61,15 @@ def new_ties(n_latents: int, alphabet: int, n_observations: int) -> Ties:
     )
 
 
+@lean_kernel
+def widest_scope(factors: Factors) -> int:
+    """Latents of the widest scope, at least one."""
+    arity = 1
+    for j in range(len(factors.alphabet)):
+        arity = max(arity, factors.scope_start[j + 1] - factors.scope_start[j])
+    return arity
+
+
 @kernel
 def new_scope(arity: int, alphabet: int) -> Scope:
     """Room for a factor of at most ``arity`` latents."""
