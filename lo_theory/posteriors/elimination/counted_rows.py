@@ -77,8 +77,8 @@ def solve_counted(
     mask_id: int,
     max_width: int,
     max_entries: int,
-    log_evidence: Float64[np.ndarray, "B"],
-    marginals: Float64[np.ndarray, "B L V"],
+    log_evidence: Float64[np.ndarray, "weighed"],
+    marginals: Float64[np.ndarray, "asked L V"],
 ) -> tuple[int, int, int, float]:
     """As :func:`~.rows.solve`, where no sample is wanted."""
     n, n_observations, arity = len(factors.latent_position), len(factors.alphabet), widest_scope(factors)

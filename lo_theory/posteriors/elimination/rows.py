@@ -60,10 +60,10 @@ def solve_summed(
     mask_id: int,
     max_width: int,
     max_entries: int,
-    uniform: Float64[np.ndarray, "B L"],
-    log_evidence: Float64[np.ndarray, "B"],
-    marginals: Float64[np.ndarray, "B L V"],
-    samples: Int64[np.ndarray, "B L"],
+    uniform: Float64[np.ndarray, "drawn L"],
+    log_evidence: Float64[np.ndarray, "weighed"],
+    marginals: Float64[np.ndarray, "asked L V"],
+    samples: Int64[np.ndarray, "drawn L"],
 ) -> tuple[int, int, int, float]:
     """As :func:`solve`, by elimination, whatever the factors are."""
     n, m, n_observations = len(factors.latent_position), len(factors.log_prior), len(factors.alphabet)
