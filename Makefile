@@ -14,8 +14,8 @@ export OMP_NUM_THREADS ?= 1
 export OMP_WAIT_POLICY ?= passive
 export PYTHONHASHSEED ?= 0
 
-.PHONY: reproduce test tests streams counted rest lint format types wheel docs bench explore soak shuffle test-lowest test-newest \
-	antibody clean
+.PHONY: reproduce test tests streams counted rest lint format types wheel docs bench explore soak shuffle test-lowest \
+	test-newest antibody clean
 
 reproduce: $(INSTALLED)  ## the main job: hardness figures of real runs and their report, in runs/hardness-smoke
 	$(BIN)/lo-theory reproduce hardness --scale smoke

@@ -83,7 +83,8 @@ def solve_counted(
     """As :func:`~.rows.solve`, where no sample is wanted."""
     n, n_observations, arity = len(factors.latent_position), len(factors.alphabet), widest_scope(factors)
     ties, pieces, trees = new_ties(n, 2, n_observations), new_pieces(n, n_observations), new_trees(n)
-    view, sums, width, entries = new_view(marginals.shape[2]), _new_sums(0 * n, 0 * n, arity), 0, 0.0
+    nothing = 0 * n  # and not the literal, for which sums would be compiled once more
+    view, sums, width, entries = new_view(marginals.shape[2]), _new_sums(nothing, nothing, arity), 0, 0.0
     pools = Pools(np.empty(64, np.uint64), np.empty(4096, np.int32), np.empty(0), np.empty(0, np.int64), np.empty(0))
     for row in range(len(tokens)):
         line = tokens[row]
