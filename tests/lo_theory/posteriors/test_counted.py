@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from generators.distribution import LODistribution
 from generators.families import local_hash, logic_rules, nae_sat, predicate_csp, sparse_parity
 from generators.observations import named_tables as named
-from lo_theory.posteriors.elimination import bits, pieces, reduction, ties
+from lo_theory.posteriors.elimination import bits, counted_rows, pieces, reduction, rows, ties
 from lo_theory.posteriors.elimination.posterior import EliminatedPosterior
 from lo_theory.posteriors.enumeration import EnumeratedPosterior, ImpossibleEvidence
 from lo_theory.posteriors.factors import BITS, COUNTED, GENERAL, local_factors
@@ -143,3 +143,24 @@ def test_three_values_wide_scopes_and_many_values_are_reduced_by_the_general_way
         local_hash(9, 4, arity=3, alphabet=100, structure_seed=2),
     ):
         assert local_factors(distribution).kind == GENERAL
+
+
+@pytest.mark.parametrize(
+    ("distribution", "ask", "called"),
+    [
+        (COUNTS["NAE-3"], "log_evidence", "solve_counted"),
+        (COUNTS["NAE-3"], "log_marginals", "solve_counted"),
+        (COUNTS["NAE-3"], "sample", "solve_summed"),
+        (sparse_parity(12, 20, arity=3, noise=0.1, structure_seed=2), "log_marginals", "solve_summed"),
+        (local_hash(12, 14, arity=4, alphabet=4, latent_alphabet=3, structure_seed=4), "log_evidence", "solve_summed"),
+    ],
+)
+def test_nobody_waits_for_the_compilation_of_the_kernel_not_asked(monkeypatch, distribution, ask, called):
+    calls = []
+    for name in ("solve_counted", "solve_summed"):
+        monkeypatch.setattr(rows, name, lambda *_, name=name: calls.append(name) or (counted_rows.DONE, 0, 0, 0.0))
+    posterior = EliminatedPosterior(distribution, threads=1)
+    tokens = masked(distribution, 2, 0, 0.9)
+    rng = np.random.default_rng(0)
+    posterior.sample(tokens, rng) if ask == "sample" else getattr(posterior, ask)(tokens)
+    assert set(calls) == {called}
