@@ -13,6 +13,7 @@ from functools import cache
 from typing import Any
 
 import numpy as np
+from scipy.stats import norm, t
 
 from analysis.figures.gap.identity import Identity, identity
 from analysis.figures.gap.units import SIZES as GAP_SIZES
@@ -159,9 +160,16 @@ def with_error(value: float, error: float, digits: int = 4) -> str:
 
 
 def roles(run: str, distribution: str) -> str:
-    """Task error of latents against that of observations in nats, and z of the difference, over all seeds."""
-    latent, observation, z = latent_excess(_trained(run, distribution))
-    return f"{latent:.4f} against {observation:.4f} nats, z = {z:.1f}"
+    """Task error of latents against that of observations in nats, and their difference with its 95% interval.
+
+    From three seeds on the interval is Student's, over seeds.
+    """
+    rows = _trained(run, distribution)
+    latent, observation, z = latent_excess(rows)
+    difference, seeds = latent - observation, len(rows.values("seed"))
+    half = float(t.ppf(0.975, seeds - 1) if seeds > 2 else norm.ppf(0.975)) * abs(difference / z)
+    interval = f"{difference:.4f} [{difference - half:.4f}, {difference + half:.4f}]"
+    return f"{latent:.4f} against {observation:.4f} nats, difference {interval}"
 
 
 def directions(run: str, distribution: str, digits: int = 4) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""What trainings cost: the ``paper`` scales, counted from the shapes of their networks, and recorded laws of growth."""
+"""What trainings cost: the ``paper`` scales, counted from the shapes of their networks, steps, and recorded laws."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from analysis.figures.table1.units import SIZES as TABLE_1
 from analysis.figures.table3.units import SIZES as TABLE_3
 from analysis.measures.setting import SCALES, Setting
 from analysis.puzzles.learner import ARM_SOLVER, MASKED, PuzzleLearner
-from analysis.puzzles.scales import SUDOKU_9, PuzzleSize
+from analysis.puzzles.scales import SUDOKU_9, SUDOKU_9_LONG, PuzzleSize
 from analysis.puzzles.unit import PuzzleUnit
 from docs.numbers import single
 from lo_theory.learning.flops import training_flops
@@ -35,6 +35,12 @@ def estimates() -> dict[str, tuple[str, str]]:
         "zebra": _puzzle_flops(TABLE_3["paper"], MASKED),
     }
     return {name: (f"{flops:.1e}".replace("e+", "e"), _time(flops / SUSTAINED)) for name, flops in spent.items()}
+
+
+def sudoku_steps(model: str) -> str:
+    """Training steps of a learner of 9x9 Sudokus at ``long``."""
+    size = SUDOKU_9_LONG
+    return f"{PuzzleUnit(problem=size.problem, model=model, seed=0, setting=size.setting).steps:,}"
 
 
 def _setting_flops(setting: Setting) -> float:
@@ -74,4 +80,4 @@ def _target(law: Law) -> str:
     return f"{cost:.0e}{bracket((ends[0], ends[1]), '.0e')}"
 
 
-FUNCTIONS = (estimates, growth_table)
+FUNCTIONS = (estimates, growth_table, sudoku_steps)

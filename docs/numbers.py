@@ -76,10 +76,21 @@ def percent(run: str, experiment: str, digits: int = 1, interval: bool = True, *
     return number(run, experiment, digits, 100.0, "%", interval, **fields)
 
 
-def minutes(run: str) -> str:
-    """Minutes that the units of a recorded run took, as two processors share them."""
+def minutes(run: str, **fields: Any) -> str:
+    """Minutes that the units of a recorded run took, as two processors share them.
+
+    Args:
+        fields: of a unit or of its setting; units with others are left out.
+    Raises:
+        LookupError: no unit has them.
+    """
     units = json.loads((RESULTS / run / "provenance.json").read_text(encoding="utf-8"))
-    spent = sum(unit["provenance"]["seconds"] for unit in units) / 120
+    chosen = [
+        unit for unit in units if fields.items() <= {**unit["config"].get("setting", {}), **unit["config"]}.items()
+    ]
+    if not chosen:
+        raise LookupError(f"results/{run}/provenance.json has no unit with {fields}.")
+    spent = sum(unit["provenance"]["seconds"] for unit in chosen) / 120
     return "less than 1" if spent < 1 else f"{spent:.0f}"
 
 
@@ -107,11 +118,11 @@ def paper_solved(number_of_table: int, rule: str) -> str:
 
 def environment() -> Environment:
     """Templates with the functions of this module and of those built upon it; an unknown name is an error."""
-    from docs import cost_curve, derived, estimates, samples, text_tables
+    from docs import cost_curve, derived, estimates, expectations, samples, text_tables
 
     made = Environment(loader=FileSystemLoader(ROOT / "docs"), undefined=StrictUndefined, keep_trailing_newline=True)
     own = (row, number, percent, table, minutes, claims, paper_accuracy, paper_solved)
-    upon = (derived, estimates, samples, text_tables, cost_curve)
+    upon = (derived, estimates, expectations, samples, text_tables, cost_curve)
     functions = (*own, *(function for module in upon for function in module.FUNCTIONS))
     made.globals |= {function.__name__: function for function in functions}
     return made
