@@ -13,7 +13,6 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-from scipy.stats import norm, t
 
 from analysis.figures.gap.identity import Identity, identity
 from analysis.figures.gap.units import SIZES as GAP_SIZES
@@ -31,7 +30,7 @@ from analysis.figures.window.units import coexistence
 from analysis.lab.report import show
 from analysis.lab.rows import MDM, Rows
 from analysis.measures.gap_closed import PUBLISHED as PUBLISHED_SHARES
-from analysis.measures.task_error import KL, KL_BACKWARDS, KL_FORWARDS, latent_excess
+from analysis.measures.task_error import KL, KL_BACKWARDS, KL_FORWARDS, role_errors
 from analysis.planted.cases import CASES
 from analysis.planted.curve import BAYES, OBSERVATION
 from analysis.puzzles import paper
@@ -164,12 +163,10 @@ def roles(run: str, distribution: str) -> str:
 
     From three seeds on the interval is Student's, over seeds.
     """
-    rows = _trained(run, distribution)
-    latent, observation, z = latent_excess(rows)
-    difference, seeds = latent - observation, len(rows.values("seed"))
-    half = float(t.ppf(0.975, seeds - 1) if seeds > 2 else norm.ppf(0.975)) * abs(difference / z)
-    interval = f"{difference:.4f} [{difference - half:.4f}, {difference + half:.4f}]"
-    return f"{latent:.4f} against {observation:.4f} nats, difference {interval}"
+    errors = role_errors(_trained(run, distribution))
+    low, high = errors.interval
+    difference = f"{errors.difference:.4f} [{low:.4f}, {high:.4f}]"
+    return f"{errors.latent:.4f} against {errors.observation:.4f} nats, difference {difference}"
 
 
 def directions(run: str, distribution: str, digits: int = 4) -> dict[str, str]:

@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Float64, Integer
+from scipy.stats import norm, t
 
 from analysis.lab.averages import combine_seeds
 from analysis.lab.rows import Role, Row, Rows, Subject
@@ -144,22 +146,60 @@ def paper_task_error(
     return rows
 
 
-def latent_excess(rows: Rows, metric: str = KL) -> tuple[float, float, float]:
-    """Errors of latents and of observations, averaged over the mask counts that have both, and z of their difference.
+@dataclass(frozen=True, kw_only=True)
+class RoleErrors:
+    """Task errors of both roles, each averaged over the numbers of masked tokens at which both occur.
 
-    Different counts have different sequences, hence independent errors in one run. From three seeds on z is of the mean
-    over seeds: the counts share a network, so only seeds are independent draws of it. NaN where there is nothing to
-    compare.
+    Attributes:
+        latent, observation: their means.
+        error: standard error of the difference.
+        seeds: over which it was taken; None: over the sequences of one or two runs, and the normal law holds.
+    """
+
+    latent: float
+    observation: float
+    error: float
+    seeds: int | None = None
+
+    @property
+    def difference(self) -> float:
+        """Latents minus observations."""
+        return self.latent - self.observation
+
+    @property
+    def z(self) -> float:
+        """The difference in standard errors; of a few seeds the normal variable whose tail is Student's."""
+        if not self.error > 0:
+            return math.nan
+        ratio = self.difference / self.error
+        return ratio if self.seeds is None else math.copysign(norm.isf(t.sf(abs(ratio), self.seeds - 1)), ratio)
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Of the difference, 95%."""
+        half = float(norm.ppf(0.975) if self.seeds is None else t.ppf(0.975, self.seeds - 1)) * self.error
+        return self.difference - half, self.difference + half
+
+
+def role_errors(rows: Rows, metric: str = KL) -> RoleErrors:
+    """Errors of latents and of observations, averaged over the mask counts that have both.
+
+    Different counts have different sequences, hence independent errors in one run. From three seeds on the error is of
+    the mean over seeds: the counts share a network, so only seeds are independent draws of it. NaN where there is
+    nothing to compare.
 
     Args:
         rows: of one model on one distribution, seeds not averaged yet.
     """
-    runs = [_excess_of_run(run, metric) for run in rows.where(metric=metric).by("seed").values()]
+    runs = [_of_run(run, metric) for run in rows.where(metric=metric).by("seed").values()]
     if len(runs) < 3:
-        return _excess_of_run(combine_seeds(rows.where(metric=metric)), metric)
-    latents, observations, _ = np.array(runs).T
-    error = float((latents - observations).std(ddof=1)) / math.sqrt(len(runs))
-    return _with_z(float(latents.mean()), float(observations.mean()), error)
+        return _of_run(combine_seeds(rows.where(metric=metric)), metric)
+    return RoleErrors(
+        latent=float(np.mean([run.latent for run in runs])),
+        observation=float(np.mean([run.observation for run in runs])),
+        error=float(np.std([run.difference for run in runs], ddof=1)) / math.sqrt(len(runs)),
+        seeds=len(runs),
+    )
 
 
 def role_means(rows: Rows, metric: str, role: Role) -> Rows:
@@ -168,20 +208,16 @@ def role_means(rows: Rows, metric: str, role: Role) -> Rows:
     return Rows(sorted(chosen, key=lambda row: row.n_masked or 0))
 
 
-def _excess_of_run(rows: Rows, metric: str) -> tuple[float, float, float]:
+def _of_run(rows: Rows, metric: str) -> RoleErrors:
     observations = {row.n_masked: row for row in role_means(rows, metric, "observation")}
     pairs = [
         (row, observations[row.n_masked]) for row in role_means(rows, metric, "latent") if row.n_masked in observations
     ]
     if not pairs:
-        return math.nan, math.nan, math.nan
+        return RoleErrors(latent=math.nan, observation=math.nan, error=math.nan)
     latent, observation = (float(np.mean([pair[i].value for pair in pairs])) for i in (0, 1))
     error = math.sqrt(sum(a.standard_error**2 + b.standard_error**2 for a, b in pairs)) / len(pairs)
-    return _with_z(latent, observation, error)
-
-
-def _with_z(latent: float, observation: float, error: float) -> tuple[float, float, float]:
-    return latent, observation, (latent - observation) / error if error > 0 else math.nan
+    return RoleErrors(latent=latent, observation=observation, error=error)
 
 
 def kl_divergence(log_p: Float[np.ndarray, "... V"], log_q: Float[np.ndarray, "... V"]) -> Float64[np.ndarray, "..."]:

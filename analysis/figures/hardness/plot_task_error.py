@@ -17,7 +17,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from analysis.lab.averages import combine_seeds
 from analysis.lab.rows import CONTROL, MDM, Role, Row, Rows
 from analysis.lab.style import BLUE, INK, PALE, VERMILION, band, claim, headline, note, paper_style
-from analysis.measures.task_error import EXPERIMENT_NAME, KL, SQUARED, latent_excess, role_means
+from analysis.measures.task_error import EXPERIMENT_NAME, KL, SQUARED, role_errors, role_means
 
 ROLE_COLOURS: dict[Role, str] = {"latent": VERMILION, "observation": BLUE}
 _COLOUR_MAP = seaborn.color_palette("mako", as_cmap=True)
@@ -97,9 +97,9 @@ def colour_norm(rows: Rows) -> PowerNorm:
 def draw_maps(axes: Mapping[str, Axes], each: Rows, rows: Rows, norm: PowerNorm) -> None:
     """Latents and observations in maps of nearly the same width: the roles weigh the same."""
     counts, grid, n_latents = _grid(rows)
-    latents, observations = latent_excess(each)[:2]
-    _map(axes["latent"], counts, grid[:, :n_latents], "latent", latents, norm)
-    _map(axes["observation"], counts, grid[:, n_latents:], "observation", observations, norm)
+    errors = role_errors(each)
+    _map(axes["latent"], counts, grid[:, :n_latents], "latent", errors.latent, norm)
+    _map(axes["observation"], counts, grid[:, n_latents:], "observation", errors.observation, norm)
     axes["observation"].set_yticks([])
 
 
@@ -212,10 +212,11 @@ def role_legend(figure: Figure, axes: Axes) -> None:
 
 def excess_message(rows: Rows) -> str:
     """Which role errs more and by what factor, if it is told apart from chance."""
-    latent, observation, z = latent_excess(rows)
-    if not math.isfinite(z) or abs(z) < 2:
+    errors = role_errors(rows)
+    if not math.isfinite(errors.z) or abs(errors.z) < 1.96:
         return "task error by position"
-    first, more, less = ("latents", latent, observation) if z > 0 else ("observations", observation, latent)
+    ascending = sorted(((errors.latent, "latents"), (errors.observation, "observations")))
+    (less, _), (more, first) = ascending
     return f"{first} err {more / less:.1f}\N{MULTIPLICATION SIGN} as much" if less > 0 else f"only {first} err"
 
 

@@ -29,7 +29,7 @@ from analysis.measures.order_accuracy import EXPERIMENT_NAME as ORDER_ACCURACY
 from analysis.measures.paper import TABLE_1
 from analysis.measures.setting import DISTRIBUTIONS, SCALES, Scale, Setting
 from analysis.measures.task_error import EXPERIMENT_NAME as TASK_ERROR
-from analysis.measures.task_error import KL, KL_BACKWARDS, KL_FORWARDS, SQUARED, latent_excess
+from analysis.measures.task_error import KL, KL_BACKWARDS, KL_FORWARDS, SQUARED, role_errors
 from lo_theory.samplers.menu import PAPERS
 
 SIZES: dict[ScaleName, Scale] = {
@@ -134,8 +134,8 @@ def _imbalance(rows: Rows, name: str) -> list[str]:
     own = rows.where(distribution=name, model=MDM)
     cells = [name]
     for metric, digits in ((KL, 4), (SQUARED, 3)):
-        latent, observation, z = latent_excess(own, metric)
-        cells += [f"{latent:.{digits}f}", f"{observation:.{digits}f}", f"{z:.1f}"]
+        errors = role_errors(own, metric)
+        cells += [f"{errors.latent:.{digits}f}", f"{errors.observation:.{digits}f}", f"{errors.z:.1f}"]
     return cells
 
 

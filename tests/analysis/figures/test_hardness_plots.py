@@ -18,7 +18,7 @@ from analysis.figures.hardness.plot_task_error import draw_task_error
 from analysis.lab.rows import CONTROL, Row, Rows
 from analysis.lab.style import save_figure
 from analysis.measures.order_accuracy import NaiveLines
-from analysis.measures.task_error import latent_excess
+from analysis.measures.task_error import RoleErrors, role_errors
 
 
 def row(**changes) -> Row:
@@ -145,11 +145,25 @@ def test_the_task_error_headline_says_only_what_the_errors_allow(latent, observa
     assert message in texts(draw_task_error(task_rows(latent, observation, error)))
 
 
-def test_latent_excess_compares_means_over_counts():
-    latent, observation, z = latent_excess(task_rows(0.4, 0.1, 0.03).where(model="mdm"))
-    assert (latent, observation) == (pytest.approx(0.4), pytest.approx(0.1))
-    assert z == pytest.approx(0.3 / (0.03 * math.sqrt(6) / 3))
-    assert all(math.isnan(number) for number in latent_excess(Rows()))
+def test_errors_of_roles_are_means_over_counts():
+    errors = role_errors(task_rows(0.4, 0.1, 0.03).where(model="mdm"))
+    assert (errors.latent, errors.observation) == (pytest.approx(0.4), pytest.approx(0.1))
+    assert errors.error == pytest.approx(0.03 * math.sqrt(6) / 3)
+    assert errors.z == pytest.approx(0.3 / errors.error)
+    assert errors.interval == pytest.approx((0.3 - 1.959964 * errors.error, 0.3 + 1.959964 * errors.error))
+    nothing = role_errors(Rows())
+    assert all(math.isnan(number) for number in (nothing.latent, nothing.observation, nothing.difference, nothing.z))
+
+
+@pytest.mark.parametrize("ratio", [4.302, 4.303, -4.302, -4.303])
+def test_of_three_seeds_z_and_interval_are_student_s(ratio):
+    """With two degrees of freedom 4.3027 standard errors are what 1.96 are of many."""
+    errors = RoleErrors(latent=1.0 + ratio * 0.1, observation=1.0, error=0.1, seeds=3)
+    low, high = errors.interval
+    beyond = abs(ratio) > 4.3025
+    assert (abs(errors.z) > 1.959964) == beyond == (low > 0 or high < 0)
+    assert math.copysign(1.0, errors.z) == math.copysign(1.0, ratio)
+    assert abs(errors.z) == pytest.approx(1.96, abs=1e-3)
 
 
 def test_infinite_and_missing_errors_are_drawn_without_breaking():
@@ -217,9 +231,10 @@ def test_from_three_seeds_on_the_excess_is_judged_between_seeds():
         for seed, latents in enumerate((0.4, 0.1, 0.3))
         for one in task_rows(latents, 0.1, 0.001).where(model="mdm")
     )
-    each = np.array([latent_excess(runs.where(seed=seed))[:2] for seed in range(3)])
-    difference = each[:, 0] - each[:, 1]
-    latent, observation, z = latent_excess(runs)
-    assert (latent, observation) == pytest.approx(tuple(each.mean(axis=0)))
-    assert z == pytest.approx(difference.mean() / (difference.std(ddof=1) / math.sqrt(3)))
-    assert z < 10 < latent_excess(runs[: len(runs) // 3])[2]  # one run alone is far surer of itself
+    each = [role_errors(runs.where(seed=seed)) for seed in range(3)]
+    errors = role_errors(runs)
+    assert errors.latent == pytest.approx(np.mean([one.latent for one in each]))
+    assert errors.observation == pytest.approx(np.mean([one.observation for one in each]))
+    assert errors.error == pytest.approx(np.std([one.difference for one in each], ddof=1) / math.sqrt(3))
+    assert (errors.seeds, each[0].seeds) == (3, None)
+    assert errors.z < 10 < each[0].z  # one run alone is far surer of itself

@@ -17,7 +17,7 @@ from analysis.figures.audit.measurements.unit import EXPERIMENT as OWN
 from analysis.figures.audit.plans import OVERLAPS
 from analysis.figures.audit.verdicts import Judgement, above, all_of, below, equals, identical, rounds_to, steady
 from analysis.figures.leak.units import EXPERIMENT_NAME as LEAK
-from analysis.measures.task_error import latent_excess
+from analysis.measures.task_error import role_errors
 from analysis.planted.curve import OVERLAP
 from generators.observations import named_tables as named
 from lo_theory.estimate import Estimate
@@ -142,12 +142,11 @@ def _slab_interval(evidence: Evidence) -> Measured:
 def _latents_harder(name: str) -> Judge:
     def judge(evidence: Evidence) -> Measured:
         rows = evidence.rows("task_error", distribution=name, model="mdm")
-        latent, observation, z = latent_excess(rows)
+        errors = role_errors(rows)
         seeds = len({row.seed for row in rows})
-        error = (latent - observation) / z if z else math.nan
-        found = Estimate(value=latent - observation, standard_error=abs(error), samples=seeds, method="monte_carlo")
-        words = f"task error of latents ({latent:.4f}) minus observations ({observation:.4f}), nats, {seeds} trainings"
-        return Measured(words, found, above(found, 0.0))
+        found = Estimate(value=errors.difference, standard_error=errors.error, samples=seeds, method="monte_carlo")
+        roles = f"latents ({errors.latent:.4f}) minus observations ({errors.observation:.4f})"
+        return Measured(f"task error of {roles}, nats, {seeds} trainings", found, above(found, 0.0))
 
     return judge
 
