@@ -11,6 +11,7 @@ import numpy as np
 from scipy.stats import t
 
 from analysis.lab.rows import Row, Rows, rounded
+from lo_theory.estimate import effective_interval
 
 
 def combine_seeds(rows: Iterable[Row]) -> Rows:
@@ -18,7 +19,9 @@ def combine_seeds(rows: Iterable[Row]) -> Rows:
 
     From three seeds on, the standard error is that of the mean over seeds, the interval Student's t with (seeds - 1)
     degrees of freedom, and ``over`` says ``seeds``. With one or two there is no honest spread over seeds: the standard
-    error is that of the evaluations alone and ``over`` says ``sequences``. Intervals of proportions are cut at 0 and 1.
+    error is that of the evaluations alone and ``over`` says ``sequences``. Intervals of proportions lie in [0, 1]: of
+    two seeds that of :func:`~lo_theory.estimate.effective_interval`, and of more never narrower than it, as seeds that
+    happen to agree, all at 100% perhaps, make nothing surer than all their sequences do.
 
     Raises:
         ValueError: one seed twice for the same number.
@@ -61,17 +64,20 @@ def _combined(group: Sequence[Row]) -> Row:
         return dataclasses.replace(first, seed=None)
     values = np.array([row.value for row in group])
     mean = float(values.mean())
+    within = math.sqrt(sum(row.standard_error**2 for row in group)) / k if math.isfinite(mean) else math.nan
+    samples = sum(row.samples for row in group)
+    share = first.low is not None and first.high is not None and math.isfinite(mean)  # only proportions store them
+    low, high = effective_interval(mean, within, samples) if share else (None, None)
     if k < 3 or not np.isfinite(values).all():
-        error = math.sqrt(sum(row.standard_error**2 for row in group)) / k if math.isfinite(mean) else math.nan
-        samples = sum(row.samples for row in group)
         return dataclasses.replace(
-            first, seed=None, value=mean, standard_error=error, samples=samples, low=None, high=None
+            first, seed=None, value=mean, standard_error=within, samples=samples, low=low, high=high
         )
     error = float(values.std(ddof=1)) / math.sqrt(k)
     half = float(t.ppf(0.975, k - 1)) * error
-    low, high = mean - half, mean + half
-    if first.low is not None and first.high is not None:  # only proportions store an interval, and they stay in [0, 1]
-        low, high = max(low, 0.0), min(high, 1.0)
+    if low is None or high is None:
+        low, high = mean - half, mean + half
+    else:
+        low, high = min(low, max(mean - half, 0.0)), max(high, min(mean + half, 1.0))
     return dataclasses.replace(
         first, seed=None, value=mean, standard_error=error, samples=k, over="seeds", low=low, high=high
     )

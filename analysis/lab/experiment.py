@@ -15,7 +15,7 @@ import joblib
 import torch
 from tqdm import tqdm
 
-from analysis.lab.provenance import Provenance, collect
+from analysis.lab.provenance import Provenance, checkout, collect
 from analysis.lab.report import REPORT_NAME, Account, Report, SavedFigure, write_report
 from analysis.lab.rows import Row, Rows, read_csv, write_csv
 from analysis.lab.scale import ScaleName
@@ -222,11 +222,15 @@ def finish(unit: Unit, directory: Path, device: str = "cpu") -> list[Row]:
 
 
 def _measured(unit: Unit, directory: Path, device: str) -> tuple[list[Row], Provenance]:
+    checkout()  # before hours pass in which the repository may go on
+    threads, started = torch.get_num_threads(), time.perf_counter()
     torch.set_num_threads(1)
-    started = time.perf_counter()
-    rows = list(unit.measure(directory, torch.device(device)))
-    return_freed_memory()
-    return rows, collect(named_seeds(unit), device=device, seconds=time.perf_counter() - started)
+    try:
+        rows = list(unit.measure(directory, torch.device(device)))
+        return_freed_memory()
+        return rows, collect(named_seeds(unit), device=device, seconds=time.perf_counter() - started)
+    finally:
+        torch.set_num_threads(threads)
 
 
 def _numbered(number: int, unit: Unit, directory: Path, device: str) -> tuple[int, list[Row], Provenance]:

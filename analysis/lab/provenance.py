@@ -9,6 +9,7 @@ import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -24,13 +25,13 @@ class Provenance:
 
     Attributes:
         date: UTC, ISO 8601, of the end of the run.
-        commit: of the checkout; ``unknown`` outside one.
+        commit: of the checkout when the process began to measure; ``unknown`` outside one.
         dirty: tracked files differed from the commit; None outside a checkout.
         versions: of Python and of the packages that make numbers.
         device: model of the processor or of the GPU.
         threads: of torch.
         seeds: by name.
-        seconds: wall clock of the unit, None if not measured.
+        seconds: wall clock of the unit since it was last begun or resumed, None if not measured.
     """
 
     date: str
@@ -51,7 +52,7 @@ def collect(
     seeds: Mapping[str, int], *, device: str | torch.device = "cpu", seconds: float | None = None
 ) -> Provenance:
     """The provenance of what this process computes now."""
-    commit, dirty = git_state(Path(__file__).resolve())
+    commit, dirty = checkout()
     return Provenance(
         date=datetime.now(UTC).isoformat(timespec="seconds"),
         commit=commit,
@@ -62,6 +63,12 @@ def collect(
         seeds=dict(seeds),
         seconds=seconds,
     )
+
+
+@cache
+def checkout() -> tuple[str, bool | None]:
+    """:func:`git_state` of this package, looked at once: a process goes on with the code that it has loaded."""
+    return git_state(Path(__file__).resolve())
 
 
 def git_state(file: Path) -> tuple[str, bool | None]:

@@ -28,7 +28,8 @@ _WEIGHTS = np.geomspace(1.0, 1e6, 13)
 def block_kl(tokens: Integer[np.ndarray, "n L"], chain: MarkovChain, memory: int) -> Estimate:
     """Bound on KL(q || chain) from below in nats per token, by blocks of ``memory + 1`` tokens of sequences of q.
 
-    The standard error is that over sequences, those that r was counted in being held fixed.
+    The standard error is that over sequences, those that r was counted in being held fixed. ``inf``, with error NaN, if
+    a token is impossible under the chain.
 
     Args:
         memory: k, at least the chain's own.
@@ -38,6 +39,8 @@ def block_kl(tokens: Integer[np.ndarray, "n L"], chain: MarkovChain, memory: int
     """
     tokens = _checked(tokens, chain, memory)
     truth = _true_log_probs(tokens, chain, memory)
+    if np.isneginf(truth).any():
+        return Estimate(value=np.inf, standard_error=np.nan, samples=len(tokens), method="monte_carlo")
     codes = _codes(tokens, chain.vocabulary, memory)
     part = np.arange(len(tokens)) % PARTS
     excess = np.empty(len(tokens))

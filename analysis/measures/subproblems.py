@@ -44,7 +44,8 @@ def subproblem_errors(
     )
     for problem, where in _ROWS.items():
         found = [row for row in rows if all(getattr(row, name) == value for name, value in where.items())]
-        yield replace(_mean(found), experiment=experiment, swept=problem)
+        if found:  # of few masks no observation may lack a latent
+            yield replace(_mean(found), experiment=experiment, swept=problem)
 
 
 def of_kind(rows: Rows, kind: str) -> Rows:

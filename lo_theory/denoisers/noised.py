@@ -115,7 +115,7 @@ def uniform_hardness(tokens: Int64[Tensor, "B L"], log_probs: Float64[Tensor, "B
 
 def entropy_hardness(tokens: Int64[Tensor, "B L"], log_probs: Float64[Tensor, "B L V"]) -> Float64[Tensor, "B L"]:
     """Entropy of the exact answer over log V: what is uncertain is hard."""
-    return answer_entropy(log_probs) / math.log(log_probs.shape[-1])
+    return answer_entropy(log_probs) / math.log(max(log_probs.shape[-1], 2))  # of a single symbol it is 0
 
 
 def inversion_hardness(distribution: LODistribution) -> Hardness:

@@ -90,8 +90,14 @@ def any_order_log_probs(
     Entry t belongs to position ``orders[row, t]``; a row sums to its log-likelihood along that order, in nats.
 
     Raises:
-        ValueError: rows of another length; a network that is not told orders.
+        ValueError: rows of another length; orders that are not one permutation for each row; a network that is not told
+            orders.
     """
+    if orders.shape != tuple(rows.shape) or (np.sort(orders, axis=1) != np.arange(rows.shape[1])).any():
+        raise ValueError(
+            f"every row wants an order of its own, a permutation of range({rows.shape[1]}); got orders of shape "
+            f"{orders.shape} for rows of shape {tuple(rows.shape)}."
+        )
     device = network.head.device
     places = torch.from_numpy(orders).to(device)
     permuted = rows.to(device).gather(1, places)

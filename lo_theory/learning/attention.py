@@ -14,7 +14,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn import functional
 
-from lo_theory.learning.products import no_autocast
+from lo_theory.learning.products import float32_products, no_autocast
 
 _NARROW = 32  # widths of a head up to this one
 _SHORT = 64  # keys up to this number: plain products win at 24, are level at 81 and lose at 300
@@ -63,4 +63,4 @@ def _plain(query: Tensor, key: Tensor) -> bool:
         return key.shape[2] <= (_LONG if torch.is_grad_enabled() else _SHORTER)
     if query.shape[-1] > _NARROW:
         return False
-    return key.shape[2] <= _SHORT or torch.get_float32_matmul_precision() != "highest"
+    return key.shape[2] <= _SHORT or float32_products() in ("high", "medium")

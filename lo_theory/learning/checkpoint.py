@@ -13,7 +13,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -95,6 +95,23 @@ def restore_network(network: Transformer, tensors: Mapping[str, Tensor]) -> None
         if here != there:
             raise ValueError(f"weight {name!r} is {here} in the network and {there} in the checkpoint.")
     network.load_state_dict(weights)
+
+
+@runtime_checkable
+class _Described(Protocol):
+    def to_json(self) -> dict[str, Any]: ...
+
+
+def check_describable(network: NetworkConfig, objective: _Described, source: _Described, config: _Described) -> None:
+    """Raise TypeError if what checkpoints record of a training cannot be written: before it begins."""
+    parts = {"objective": objective, "source": source, "training": config}
+    for name, form in {"network": plain(network), **{name: part.to_json() for name, part in parts.items()}}.items():
+        try:
+            json.dumps(form, allow_nan=False)
+        except (TypeError, ValueError) as error:
+            raise TypeError(
+                f"a checkpoint cannot hold the {name} of this training: {error}. Pass numbers, texts and lists."
+            ) from error
 
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:

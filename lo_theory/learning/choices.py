@@ -12,6 +12,8 @@ Mlp = Literal["gelu", "swiglu"]
 Keys = Literal["all", "visible"]
 OptimizerName = Literal["adamw", "muon"]
 PrecisionName = Literal["auto", "float32", "bfloat16"]
+SIZES = ("layers", "loops", "width", "heads", "hidden")
+"""Fields of a :class:`Shape` that count something."""
 
 
 def known_precision(name: PrecisionName) -> PrecisionName:

@@ -74,6 +74,7 @@ class LatentsFirst:
     keys: Keys = "all"
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "latents", tuple(map(int, self.latents)))  # a NumPy integer is none of JSON's
         if not self.latents or len({*self.latents}) < len(self.latents) or min(self.latents) < 0:
             raise ValueError(f"latents are one or more different positions, none below 0; got {self.latents}.")
         if not 0 < self.share <= 0.5:

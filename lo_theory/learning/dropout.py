@@ -34,7 +34,7 @@ class Dropout:
     def __call__(self, x: Float[Tensor, "*at W"]) -> Float[Tensor, "*at W"]:
         """Some of ``x``, its expectation unchanged."""
         kept = torch.rand(x.shape, generator=self.generator, device=x.device) >= self.share
-        return x * (kept / (1 - self.share)).to(x.dtype)
+        return (x * (kept / (1 - self.share))).to(x.dtype)  # the factor in float32: rounded to eight bits it is biased
 
 
 def check_dropout(share: float) -> None:

@@ -106,6 +106,8 @@ class KeyValueCache:
     def begin(self, inputs: Int64[Tensor, "b t"], most: int) -> int:
         """The first place that must be read for these inputs; everything from there on is forgotten.
 
+        Until :meth:`end` all is forgotten for the next call.
+
         All rows begin at the same place. If there are fewer rows or more than in the last call, any of those that
         begins alike will do for each.
 
@@ -113,16 +115,20 @@ class KeyValueCache:
             most: inputs that need not be read again, whatever is known.
         """
         known, rows = 0, None
+        before, self._inputs = self._inputs, None  # a call that fails on its way has read nothing
         if self._weights.changed():
-            self._inputs = None
-        if self._inputs is not None and self._inputs.device == inputs.device and len(inputs):
-            rows, shared = _alike(self._inputs, inputs)
+            before = None
+        if before is not None and before.device == inputs.device and len(inputs):
+            rows, shared = _alike(before, inputs)
             known = min(most, int(shared.min()))
         start = self._places_of(known)
         for block in self.blocks:
             block.rewind(start, rows)
-        self._inputs = inputs
         return start
+
+    def end(self, inputs: Int64[Tensor, "b t"]) -> None:
+        """All blocks have read these inputs, which :meth:`begin` was given; they may be written over later."""
+        self._inputs = inputs.clone()
 
 
 def _alike(

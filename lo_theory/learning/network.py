@@ -17,8 +17,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from generators.ground.later import later
+from generators.ground.numbers import keep_whole_numbers
 from lo_theory.learning.block import AskedPlaces, Block, normal_weights, rotary_angles, rotation_of, turned
-from lo_theory.learning.choices import Shape
+from lo_theory.learning.choices import SIZES, Shape
 from lo_theory.learning.coordinates import CoordinateEmbedding, GridCoordinates
 from lo_theory.learning.dropout import Dropout
 from lo_theory.learning.key_value_cache import KeyValueCache
@@ -45,8 +46,8 @@ class NetworkConfig(Shape):
         any_order: a causal network that is told with each row the order in which it reads
             (:mod:`lo_theory.learning.any_order`).
     Raises:
-        ValueError: a size below 1, width not divisible by heads, an odd head width with rotary positions, an unknown
-            kind of positions or MLP, or a grid or prompt that does not fit the sequence.
+        TypeError, ValueError: a size that is no integer above 0, width not divisible by heads, an odd head width with
+            rotary positions, an unknown kind of positions or MLP, or a grid or prompt that does not fit the sequence.
     """
 
     length: int
@@ -84,9 +85,7 @@ class NetworkConfig(Shape):
         )
 
     def __post_init__(self) -> None:
-        for name in ("length", "vocabulary", "layers", "loops", "width", "heads", "hidden_width"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} of a network must be at least 1; got {getattr(self, name)}.")
+        keep_whole_numbers(self, dict.fromkeys(("length", "vocabulary", *SIZES), 1), of=" of a network")
         if self.width % self.heads:
             raise ValueError(f"width must be a multiple of heads; got width {self.width} and {self.heads} heads.")
         if self.positions not in ("learned", "rotary"):
@@ -105,12 +104,7 @@ class NetworkConfig(Shape):
         if self.coordinates is not None:
             self.coordinates.check(self.length, self.vocabulary)
         if self.patches is not None:
-            self.patches.check(self.length)
-            if self.coordinates is not None and self.coordinates.start < self.patches.tokens:
-                raise ValueError(
-                    f"the grid begins at position {self.coordinates.start}, inside a prompt of {self.patches.tokens} "
-                    f"tokens that is read in patches; a grid of answers begins behind it."
-                )
+            self.patches.check(self.length, None if self.coordinates is None else self.coordinates.start)
 
     @property
     def head_width(self) -> int:
@@ -196,8 +190,8 @@ class Transformer(nn.Module):
             (B, T, V), or (M, V) in row-major order of the M selected positions. NaN in a prompt that is read in
             patches: there is no answer to what is never asked.
         Raises:
-            ValueError: the sequences do not have the network's length, or end within a prompt that is read in patches;
-                no order for a network that is told orders, or one for another.
+            ValueError: sequences of another length, or that end within a prompt that is read in patches; a position of
+                it is wanted; no order for a network that is told orders, or one for another.
             IndexError: an id out of range (CPU; a GPU aborts).
         """
         sorted_by = self._keys(tokens, keys)
@@ -258,6 +252,7 @@ class Transformer(nn.Module):
         visible = known_and_new.tril(start)  # each new place sees those before it and itself
         for block, past in zip(self._passes, cache.blocks, strict=True):
             x = block(x, rotation, past, visible)
+        cache.end(tokens)
         behind = tokens.shape[1] - at  # the places end where the tokens do
         asked = x[torch.arange(len(x), device=x.device), x.shape[1] - behind]  # (B, W)
         return self._logits(asked)
@@ -293,6 +288,10 @@ class Transformer(nn.Module):
 
     def _keys(self, tokens: Int64[Tensor, "B T"], asked: Bool[Tensor, "B T"] | None) -> VisibleKeys | None:
         """None: a place sees all, or all up to itself. A prompt in patches is visible."""
+        if self.config.causal and asked is not None:
+            raise ValueError(
+                "a causal network sees all up to itself, so keys are for a bidirectional one; leave them out."
+            )
         if self.config.causal or (self.config.keys == "all" and asked is None):
             return None
         keys = tokens != self.config.mask_id if self.config.keys == "visible" else torch.ones_like(tokens).bool()
@@ -300,6 +299,8 @@ class Transformer(nn.Module):
         return VisibleKeys(functional.pad(keys, (self.config.places - keys.shape[1], 0), value=True))
 
     def _asked(self, where: Bool[Tensor, "B T"], keys: VisibleKeys | None) -> AskedPlaces:
+        if self.config.patches is not None:
+            self.config.patches.check_asked(where)
         answered = where[:, self._prompt :]  # the places end where the tokens do
         unasked = self.config.places_of(where.shape[1]) - answered.shape[1]
         return AskedPlaces(functional.pad(answered, (unasked, 0)), keys)

@@ -71,6 +71,15 @@ def per_mask(cross_entropy: Float[Tensor, " M"], masks: WeightedMasks) -> Float[
     return cross_entropy.sum() * (masks.hidden.shape[1] / max(len(cross_entropy), 1))
 
 
+def require_tokens(network: NetworkConfig) -> None:
+    """Raise ValueError if a prompt is read in patches: an objective that asks for every token cannot train that."""
+    if network.patches is not None:
+        raise ValueError(
+            f"the first {network.patches.tokens} tokens of this network are a prompt, read in patches, and never asked "
+            "for; train it by AnswerObjective or ContinuationObjective on prompted rows, or leave patches out."
+        )
+
+
 def require_both_ways(network: NetworkConfig) -> None:
     """Raise ValueError if the network is causal: masked diffusion cannot train it."""
     if network.causal:
@@ -99,8 +108,9 @@ class MaskedObjective:
         return False
 
     def check(self, network: NetworkConfig) -> None:
-        """Raise ValueError if the network is causal, has no inner layers to be asked, or lacks the latents."""
+        """Raise ValueError if the network is causal, reads patches, lacks the latents or inner layers to be asked."""
         require_both_ways(network)
+        require_tokens(network)
         self.deep.check(network)
         if isinstance(self.curriculum, LatentsFirst):
             self.curriculum.check(network.length)
@@ -121,7 +131,7 @@ class MaskedObjective:
 
     def to_json(self) -> dict[str, Any]:
         """Names of the reduction and of the masker, and what else is not as usual."""
-        form = {"objective": "masked", "reduction": _name(self.reduction), "masker": _name(self.masker)}
+        form = {"objective": "masked", "reduction": named(self.reduction), "masker": named(self.masker)}
         curriculum = {} if self.curriculum is None else self.curriculum.to_json()
         return form | curriculum | self.deep.to_json()
 
@@ -160,9 +170,10 @@ class AutoregressiveObjective:
         return True
 
     def check(self, network: NetworkConfig) -> None:
-        """Raise ValueError if the network is bidirectional or has another length than the order."""
+        """Raise ValueError if the network is bidirectional, reads patches, or has another length than the order."""
         if not network.causal:
             raise ValueError("a pi-learner is a causal network; build it with NetworkConfig(causal=True).")
+        require_tokens(network)
         if network.length != len(self.order):
             raise ValueError(f"the order has {len(self.order)} entries, the network reads {network.length} tokens.")
 
@@ -191,9 +202,20 @@ def shift_right(permuted: Int64[Tensor, "B L"], start: int) -> Int64[Tensor, "B 
     return torch.cat((torch.full_like(permuted[:, :1], start), permuted[:, :-1]), dim=1)
 
 
-def _name(function: Callable[..., Any]) -> str:
-    """The function's name, with the bound arguments of a partial application: what tells two objectives apart."""
-    if not isinstance(function, partial):
-        return function.__name__
-    bound = ", ".join(f"{key}={getattr(value, 'name', value)}" for key, value in sorted(function.keywords.items()))
-    return f"{function.func.__name__}({bound})"
+def named(function: Callable[..., Any]) -> str:
+    """The function's name, with the bound arguments of a partial application: what tells two objectives apart.
+
+    Raises:
+        ValueError: it has no name of its own, so another one could not be told from it when a training goes on.
+    """
+    inner, bound = (function.func, function) if isinstance(function, partial) else (function, None)
+    name = getattr(inner, "__name__", "<nameless>")
+    if name.startswith("<"):
+        raise ValueError(
+            f"a checkpoint tells objectives apart by the names of their functions; {inner!r} has none. Use def."
+        )
+    if bound is None:
+        return name
+    values = [str(value) for value in bound.args]
+    values += [f"{key}={getattr(value, 'name', value)}" for key, value in sorted(bound.keywords.items())]
+    return f"{name}({', '.join(values)})"

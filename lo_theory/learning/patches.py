@@ -13,7 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Bool, Float, Int64
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -43,10 +43,23 @@ class PromptPatches:
         """Patches per prompt."""
         return self.tokens // self.size
 
-    def check(self, length: int) -> None:
-        """Raise ValueError unless sequences of this length have a token after the prompt."""
+    def check(self, length: int, grid: int | None = None) -> None:
+        """Raise ValueError unless sequences of this length have a token after the prompt, and no grid begins in it."""
         if self.tokens >= length:
             raise ValueError(f"the prompt has {self.tokens} tokens, sequences {length}; no answer is left.")
+        if grid is not None and grid < self.tokens:
+            raise ValueError(
+                f"the grid begins at position {grid}, inside a prompt of {self.tokens} tokens that is read in patches; "
+                "a grid of answers begins behind it."
+            )
+
+    def check_asked(self, where: Bool[Tensor, "B T"]) -> None:
+        """Raise ValueError if a token of the prompt is asked for."""
+        if where[:, : self.tokens].any():
+            raise ValueError(
+                f"the first {self.tokens} tokens are a prompt that is read in patches, and there are no answers there; "
+                "give all of them."
+            )
 
 
 class PatchEmbedding(nn.Module):

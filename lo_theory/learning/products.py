@@ -27,10 +27,17 @@ _CPU_INFO = Path("/proc/cpuinfo")
 @contextlib.contextmanager
 def fast_products(device: torch.device) -> Iterator[None]:
     """Float32 products on a CPU by the faster library; nothing changes elsewhere, or where a user set the flag."""
-    as_set = torch.get_float32_matmul_precision()
-    gains = device.type == "cpu" and as_set == "highest" and _gains()
-    with matmul_precision("medium" if gains else as_set):
+    gains = device.type == "cpu" and float32_products() == "highest" and _gains()
+    with matmul_precision("medium") if gains else contextlib.nullcontext():
         yield
+
+
+def float32_products() -> str | None:
+    """PyTorch's flag, "highest", "high" or "medium"; None where a user set its newer ones, which rule out this one."""
+    try:
+        return torch.get_float32_matmul_precision()
+    except RuntimeError:
+        return None
 
 
 def autocast(precision: PrecisionName, device: torch.device) -> contextlib.AbstractContextManager[Any]:

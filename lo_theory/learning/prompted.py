@@ -20,7 +20,7 @@ from torch.nn import functional
 from lo_theory.learning.deep_supervision import LAST_ALONE, DeepSupervision
 from lo_theory.learning.masking import WeightedMasks, answer_masks, check_draws
 from lo_theory.learning.network import NetworkConfig, Transformer
-from lo_theory.learning.objective import Reduction, require_both_ways, shift_right
+from lo_theory.learning.objective import Reduction, named, require_both_ways, shift_right
 
 
 def split_given(rows: Int64[Tensor, "B L"]) -> tuple[Int64[Tensor, "B L"], Bool[Tensor, "B L"]]:
@@ -91,7 +91,7 @@ class AnswerObjective:
     def to_json(self) -> dict[str, Any]:
         """The name of the reduction, and what else is not as usual."""
         several = {} if self.draws == 1 else {"draws": self.draws}
-        return {"objective": "answer", "reduction": self.reduction.__name__, **several, **self.deep.to_json()}
+        return {"objective": "answer", "reduction": named(self.reduction), **several, **self.deep.to_json()}
 
 
 @dataclass(frozen=True)

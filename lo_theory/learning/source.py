@@ -12,6 +12,8 @@ import torch
 from jaxtyping import Int64, Integer
 from torch import Tensor
 
+from generators.ground.numbers import keep_whole_numbers
+
 
 @runtime_checkable
 class RowStream(Protocol):
@@ -79,7 +81,7 @@ class FreshRows:
     batch_size: int
 
     def __post_init__(self) -> None:
-        _check_batch_size(self.batch_size)
+        keep_whole_numbers(self, {"batch_size": 1, "sample_seed": 0})
 
     @property
     def fingerprint(self) -> str:
@@ -129,9 +131,11 @@ class FixedRows:
     digest: str = field(init=False)
 
     def __post_init__(self) -> None:
-        _check_batch_size(self.batch_size)
+        keep_whole_numbers(self, {"batch_size": 1, "shuffle_seed": 0, "vocabulary": 1})
         if self.rows.ndim != 2 or self.rows.size == 0:
             raise ValueError(f"rows must have shape (n, L) with at least one token; got shape {self.rows.shape}.")
+        if not np.issubdtype(self.rows.dtype, np.integer):
+            raise TypeError(f"rows hold tokens, which are integers; got {self.rows.dtype}.")
         low, high = int(self.rows.min()), int(self.rows.max())
         if low < ~(self.vocabulary + 1) or high >= self.vocabulary:
             raise ValueError(
@@ -170,8 +174,3 @@ class FixedRows:
 def _permutation(n: int, seed: int, epoch: int) -> np.ndarray:
     """Kept for the next steps of the same epoch; a pure function of its arguments all the same."""
     return np.random.default_rng((seed, epoch)).permutation(n)
-
-
-def _check_batch_size(batch_size: int) -> None:
-    if batch_size < 1:
-        raise ValueError(f"batch_size must be at least 1; got {batch_size}.")

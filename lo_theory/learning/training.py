@@ -21,9 +21,16 @@ import torch
 from generators.ground.allocator import return_freed_memory
 from generators.ground.draws import derived_seed
 from generators.ground.forms import Hex16, read_form
-from generators.ground.numbers import whole_number
+from generators.ground.numbers import keep_floats, keep_whole_numbers
 from generators.ground.ownership import owned_directory, require_owned
-from lo_theory.learning.checkpoint import Checkpoint, load_checkpoint, network_tensors, restore_network, save_checkpoint
+from lo_theory.learning.checkpoint import (
+    Checkpoint,
+    check_describable,
+    load_checkpoint,
+    network_tensors,
+    restore_network,
+    save_checkpoint,
+)
 from lo_theory.learning.choices import PrecisionName, known_precision
 from lo_theory.learning.distributed import ALONE, Team, join_run
 from lo_theory.learning.divided_update import complete_state, update_divided
@@ -90,18 +97,19 @@ class TrainConfig:
     optimizer: OptimizerName = "adamw"
 
     def __post_init__(self) -> None:
-        for name, least in (("steps", 1), ("log_every", 1), ("checkpoint_every", 1), ("seed", 0)):
-            whole_number(getattr(self, name), name, least=least, most=_MOST)
+        keep_whole_numbers(self, {"steps": 1, "log_every": 1, "checkpoint_every": 1, "seed": 0}, most=_MOST)
+        keep_floats(self, ("learning_rate", "min_ratio", "warmup", "weight_decay", "clip"))
+        object.__setattr__(self, "betas", tuple(map(float, self.betas)))
         for name in ("learning_rate", "clip"):
             if not 0 < getattr(self, name) < math.inf:
                 raise ValueError(f"{name} must be positive and finite; got {getattr(self, name)}.")
         for name in ("min_ratio", "warmup"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} must lie in [0, 1]; got {getattr(self, name)}.")
-        if not self.weight_decay >= 0:
-            raise ValueError(f"weight_decay must be >= 0; got {self.weight_decay}.")
-        if not all(0 <= beta < 1 for beta in self.betas):
-            raise ValueError(f"betas must lie in [0, 1); got {self.betas}.")
+        if not 0 <= self.weight_decay < math.inf:
+            raise ValueError(f"weight_decay must be >= 0 and finite; got {self.weight_decay}.")
+        if len(self.betas) != 2 or not all(0 <= beta < 1 for beta in self.betas):
+            raise ValueError(f"betas must be two numbers and lie in [0, 1); got {self.betas}.")
         known_precision(self.precision)
         check_optimizer(self.optimizer)
 
@@ -184,6 +192,8 @@ def train(
     check_fit(network, objective, source)
     team.check(source.batch_size)
     directory, progress = (directory, progress) if team.first else (None, False)
+    if directory is not None:
+        check_describable(network.config, objective, source, config)
     owned = contextlib.nullcontext() if directory is None else owned_directory(directory, "train")
     with owned, fast_products(next(network.parameters()).device):
         run = _Run(network, objective, source, config, directory, team)

@@ -43,10 +43,10 @@ def in_blocks(rule: RevealRule, size: int, length: int, *, start: int = 0) -> Re
                 f"these blocks are for length {length}, the sequences have {now.hidden.shape[1]} positions."
             )
         here = block.to(now.hidden.device)
-        if rule.steps is None:
-            return rule.choose(_restricted(now, here == _leftmost_unfinished(now.hidden, here), now.step), generator)
-        number, step = divmod(now.step, rule.steps)
-        return rule.choose(_restricted(now, here == number, step), generator)
+        number, step = (0, now.step) if rule.steps is None else divmod(now.step, rule.steps)
+        inside = here == (_leftmost_unfinished(now.hidden, here) if rule.steps is None else number)
+        restricted = _restricted(now, inside, step)
+        return rule.choose(restricted, generator) & restricted.hidden  # what a rule says of others is of no account
 
     return RevealRule(choose, None if rule.steps is None else rule.steps * math.ceil((length - start) / size))
 

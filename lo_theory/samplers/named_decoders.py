@@ -79,7 +79,17 @@ def klass(divergence: float = 0.01, confidence: float = 0.9, k: int = 1) -> Deco
 
 
 def blocks(inner: Decoder, size: int, length: int) -> Decoder:
-    """``inner`` in blocks of ``size`` from left to right: semi-autoregressive, as LLaDA, arXiv 2502.09992."""
+    """``inner`` in blocks of ``size`` from left to right: semi-autoregressive, as LLaDA, arXiv 2502.09992.
+
+    Raises:
+        ValueError: ``inner`` decides tokens of finished blocks anew, by a planner or by masking them again; as
+            :func:`~lo_theory.samplers.blocks.in_blocks`.
+    """
+    if inner.planner is not None or inner.remask is not None:
+        raise ValueError(
+            "a decoder that takes tokens back does not stay inside a block; blocks() wants one without planner and "
+            "remask, such as margin()."
+        )
     return replace(inner, reveal=in_blocks(inner.reveal, size, length))
 
 

@@ -86,7 +86,8 @@ class RemaskSchedule:
             raise ValueError(f"the window is (off, on) with 0 <= off <= on <= 1; got {self.window}.")
 
     def masked(self, step: int) -> tuple[float, float]:
-        """1 - alpha before and after ``step``."""
+        """1 - alpha before and after ``step``; past the last step as at the last."""
+        step = min(step, self.steps - 1)
         times = torch.tensor([self.steps - step, self.steps - step - 1], dtype=torch.float64) / self.steps
         before, after = self.schedule.masked(times).tolist()
         return before, 0.0 if step >= self.steps - 1 else after

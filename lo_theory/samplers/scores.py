@@ -83,8 +83,8 @@ def margin_score(
     log_probs: Float[Tensor, "B L V"], hidden: Bool[Tensor, "B L"], generator: torch.Generator
 ) -> Float64[Tensor, "B L"]:
     """Top-1 minus top-2 probability: the paper's "top probability margin" (section 4)."""
-    top2 = log_probs.topk(2, dim=-1).values.double().exp()
-    return top2[..., 0] - top2[..., 1]
+    top2 = log_probs.topk(min(2, log_probs.shape[-1]), dim=-1).values.double().exp()
+    return top2[..., 0] - top2[..., 1:].sum(dim=-1)  # of a single symbol there is no second
 
 
 def negative_entropy_score(

@@ -11,8 +11,8 @@ import pytest
 import torch
 from matplotlib.figure import Figure
 
-from analysis.lab import experiment
-from analysis.lab.experiment import Experiment, Run, finish, named_seeds, write_tables
+from analysis.lab import experiment, provenance
+from analysis.lab.experiment import Experiment, Run, finish, named_seeds, run_units, write_tables
 from analysis.lab.report import FigureItem, Report, Section
 from analysis.lab.rows import Row, Rows, Subject, read_csv
 from analysis.lab.store import RowStore
@@ -152,3 +152,20 @@ def test_a_growing_run_that_was_stopped_has_the_page_of_its_finished_units(tmp_p
         GROWING.reproduce("long", tmp_path, jobs=1)
     assert "Unfinished: 1 of 3 units" in (tmp_path / "report.html").read_text()
     assert [row.distribution for row in read_csv(tmp_path / "tables" / "coin.csv")] == ["fair"]
+
+
+def test_a_unit_leaves_the_threads_of_the_caller_and_says_the_code_that_it_began_with(tmp_path, monkeypatch):
+    """The repository may go on while a unit takes hours."""
+    states = iter([("a" * 40, False), ("b" * 40, True)])
+    monkeypatch.setattr(provenance, "git_state", lambda file: next(states))
+    provenance.checkout.cache_clear()
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        (kept, _) = run_units(units(CoinSize(names=("fair", "bent"))), tmp_path, name="coins", jobs=1, quiet=True)
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+        provenance.checkout.cache_clear()
+    assert (kept.provenance["commit"], kept.provenance["dirty"], kept.provenance["threads"]) == ("a" * 40, False, 1)
+    assert next(states)[0] == "b" * 40, "looked at once"

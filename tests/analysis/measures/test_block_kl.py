@@ -80,3 +80,12 @@ def test_refusals():
         block_kl(rows[:9], chain, 1)
     with pytest.raises(ValueError, match="tokens lie in range"):
         block_kl(np.full((20, 8), 3), chain, 1)
+
+
+def test_an_impossible_token_is_infinitely_far():
+    chain = MarkovChain(np.array([0.5, 0.5]), np.array([[0.0, 1.0], [0.5, 0.5]]), length=6)
+    rows = chain.rows(0, 0, 100)
+    rows[0, :2] = 0
+    found = block_kl(rows, chain, 1)
+    assert found.value == np.inf == plug_in_kl(rows, chain, 1)
+    assert np.isnan(found.standard_error)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import jaxtyping
 import numpy as np
 import pytest
 import torch
@@ -68,6 +69,12 @@ class TestAnyOrder:
         for order in orders(3):
             total = any_order_log_probs(network, every, np.repeat(order[None], len(every), axis=0)).double().sum(dim=1)
             assert total.exp().sum().item() == pytest.approx(1.0, abs=1e-5)
+
+    @pytest.mark.parametrize("wrong", [orders()[:1], np.zeros((4, L), dtype=int), orders()[:, :-1]])
+    def test_every_row_wants_a_permutation_of_its_own(self, wrong, monkeypatch):
+        monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)
+        with pytest.raises(ValueError, match=rf"a permutation of range\({L}\); got orders of shape"):
+            any_order_log_probs(build(), rows(), wrong)
 
     def test_rows_do_not_depend_on_each_other(self):
         network, x, along = build(), rows(), orders()

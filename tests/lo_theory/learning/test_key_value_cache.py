@@ -198,3 +198,32 @@ def test_a_bidirectional_network_has_no_cache():
     config = dataclasses.replace(build("learned").config, causal=False)
     with pytest.raises(ValueError, match="only a causal network"):
         Transformer(config, torch.Generator().manual_seed(0)).cache()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_after_a_call_that_failed_nothing_is_taken_for_read(kind, monkeypatch):
+    """On its way through the blocks: the keys of the later ones are memory that nobody has written."""
+    network = build(kind)
+    plain, remembering = (
+        CausalDenoiser(network, np.arange(LENGTH), remembers=remembers) for remembers in (False, True)
+    )
+    rows = prefixes(draw(np.random.default_rng(3), 3), [7] * 3)
+    remembering(rows)
+    last, other = network.blocks[-1], prefixes((rows % V + 1) % V, [7] * 3)
+    monkeypatch.setattr(last, "forward", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        remembering(other)
+    monkeypatch.undo()
+    same(remembering(other), plain(other))
+    with pytest.raises(IndexError):
+        remembering(torch.where(other == other[0, 5], V + 5, other))
+    same(remembering(rows), plain(rows))
+
+
+def test_what_was_read_may_be_written_over():
+    network = build("learned")
+    cache, at = network.cache(), torch.full((2,), LENGTH - 1)
+    rows = draw(np.random.default_rng(4), 2)
+    network.next_logits(rows, at, cache)
+    rows[:, 1] = (rows[:, 1] + 1) % V
+    torch.testing.assert_close(network.next_logits(rows, at, cache), network(rows)[:, -1], rtol=1e-4, atol=1e-5)

@@ -158,7 +158,7 @@ def test_flops_are_those_of_the_counter(kind, causal):
     [
         ({"layers": 0}, "layers .* got 0"),
         ({"vocabulary": 0}, "vocabulary .* got 0"),
-        ({"hidden": -1}, "hidden_width .* got -1"),
+        ({"hidden": -1}, "hidden of a network .* got -1"),
         ({"heads": 3}, "width 16 and 3 heads"),
         ({"positions": "rotary", "width": 6}, "even width per head; got 3"),
     ],

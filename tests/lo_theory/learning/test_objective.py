@@ -21,6 +21,7 @@ from lo_theory.learning.objective import (
     likelihood,
     per_mask,
 )
+from lo_theory.learning.prompted import AnswerObjective
 from lo_theory.schedules import COSINE
 
 LENGTH, VOCABULARY = 4, 3
@@ -187,3 +188,25 @@ def test_an_impossible_curriculum_is_refused(wrong):
 def test_masks_of_more_than_the_sequence_are_refused():
     with pytest.raises(ValueError, match=r"at most 1\.\.4 positions; got 5"):
         count_masks(2, 4, torch.Generator(), most=5)
+
+
+def scaled(factor, losses, masks):
+    return factor * losses.sum()
+
+
+class Summed:
+    def __call__(self, losses, masks):
+        return losses.sum()
+
+
+@pytest.mark.parametrize("objective", [MaskedObjective, AnswerObjective])
+def test_reductions_are_told_apart_by_all_that_they_are_bound_to(objective):
+    names = {objective(partial(scaled, factor)).to_json()["reduction"] for factor in (0.1, 100.0)}
+    assert names == {"scaled(0.1)", "scaled(100.0)"}
+
+
+@pytest.mark.parametrize("objective", [MaskedObjective, AnswerObjective])
+@pytest.mark.parametrize("reduction", [lambda losses, masks: losses.sum(), Summed(), partial(Summed())])
+def test_what_has_no_name_cannot_be_told_apart(objective, reduction):
+    with pytest.raises(ValueError, match="has none"):
+        objective(reduction).to_json()

@@ -4,6 +4,7 @@ import dataclasses
 import math
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -17,7 +18,7 @@ from lo_theory.learning.checkpoint import network_config_from_json
 from lo_theory.learning.coordinates import GridCoordinates
 from lo_theory.learning.flops import forward_flops
 from lo_theory.learning.network import NetworkConfig, Transformer
-from lo_theory.learning.objective import shift_right
+from lo_theory.learning.objective import AutoregressiveObjective, MaskedObjective, shift_right
 from lo_theory.learning.patches import PatchEmbedding, PromptPatches
 from lo_theory.learning.prompted import AnswerObjective, ContinuationObjective
 from lo_theory.samplers.decoder import full_rewrite, margin, path_planning, remdm
@@ -154,6 +155,26 @@ def test_prompts_are_decoded_behind(decoder):
     done = decode(MaskedDenoiser(build(3), everywhere=True), prompt, decoder, torch.Generator().manual_seed(0))
     assert torch.equal(done.tokens[:, :PROMPT], prompt[:, :PROMPT])
     assert (done.tokens[:, PROMPT:] < V).all()
+
+
+@pytest.mark.parametrize("objective", [MaskedObjective(), AutoregressiveObjective(np.arange(LENGTH))])
+def test_an_objective_that_asks_for_every_token_cannot_train_a_prompt_in_patches(objective):
+    with pytest.raises(ValueError, match=f"the first {PROMPT} tokens of this network are a prompt, read in patches"):
+        objective.check(build(3, causal=objective.causal).config)
+
+
+@pytest.mark.parametrize("objective", [AnswerObjective(), ContinuationObjective()])
+def test_rows_whose_prompt_is_not_given_are_refused(objective):
+    network, generator = build(3, causal=objective.causal), torch.Generator().manual_seed(0)
+    with pytest.raises(ValueError, match=f"the first {PROMPT} tokens are a prompt that is read in patches"):
+        objective.loss(network, tokens() % V, generator)
+
+
+def test_a_masked_prompt_is_refused():
+    hidden = tokens()
+    hidden[1, PROMPT - 1] = V
+    with pytest.raises(ValueError, match="there are no answers there"):
+        MaskedDenoiser(build(3))(hidden)
 
 
 def test_an_arm_answers_its_first_token_from_the_last_patch():

@@ -56,6 +56,22 @@ def test_a_flag_of_the_user_and_another_device_are_left_alone(processor):
         torch.set_float32_matmul_precision("highest")
 
 
+@pytest.mark.skipif(not hasattr(torch.backends.cuda.matmul, "fp32_precision"), reason="an older torch")
+def test_a_user_s_newer_flags_are_left_alone(processor):
+    """With them PyTorch refuses to say what the older one is."""
+    processor("AuthenticAMD")
+    before = torch.backends.cuda.matmul.fp32_precision
+    torch.backends.cuda.matmul.fp32_precision = "tf32"
+    try:
+        with fast_products(CPU):
+            assert torch.backends.cuda.matmul.fp32_precision == "tf32"
+        network = Transformer(NetworkConfig(length=80, vocabulary=2, layers=1), torch.Generator().manual_seed(0))
+        assert MaskedDenoiser(network)(torch.full((1, 80), 2)).isfinite().all()
+    finally:
+        torch.backends.cuda.matmul.fp32_precision = before
+    assert torch.get_float32_matmul_precision() == "highest"
+
+
 def test_the_vendor_is_read_and_a_system_that_does_not_say_has_none(monkeypatch, tmp_path):
     (tmp_path / "cpuinfo").write_text("processor\t: 0\nvendor_id\t: AuthenticAMD\nvendor_id\t: Other\n")
     monkeypatch.setattr(products, "_CPU_INFO", tmp_path / "cpuinfo")

@@ -5,12 +5,14 @@ import json
 import os
 import sys
 
+import jaxtyping
 import numpy as np
 import pytest
 import torch
 
 from generators.ground.draws import derived_seed
 from lo_theory.learning.checkpoint import load_checkpoint, load_network, network_tensors, save_checkpoint
+from lo_theory.learning.curriculum import LatentsFirst
 from lo_theory.learning.flops import training_flops
 from lo_theory.learning.masking import count_masks
 from lo_theory.learning.network import NetworkConfig, Transformer
@@ -361,12 +363,43 @@ def test_parts_that_do_not_fit_are_refused(tmp_path, network, objective, message
     "change",
     [{"steps": 0}, {"learning_rate": float("nan")}, {"clip": 0.0}, {"warmup": 1.5}, {"betas": (0.9, 1.0)},
      {"weight_decay": -0.1}, {"seed": -1}, {"log_every": 0}, {"checkpoint_every": 0}, {"learning_rate": 0.0},
-     {"min_ratio": -0.1}, {"betas": (-0.1, 0.95)}],
+     {"min_ratio": -0.1}, {"betas": (-0.1, 0.95)}, {"betas": (0.9,)}, {"betas": (0.9, 0.9, 0.9)},
+     {"weight_decay": float("inf")}],
 )  # fmt: skip
-def test_impossible_configs_are_refused(change):
+def test_impossible_configs_are_refused(change, monkeypatch):
+    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)
     (name,) = change
     with pytest.raises(ValueError, match=name):
         dataclasses.replace(CONFIG, **change)
+
+
+def test_numpy_s_numbers_are_as_good_as_python_s(tmp_path, monkeypatch):
+    """They come from arrays, such as ``rows.max() + 1``, and JSON knows none of them."""
+    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)
+    two, three, rate = np.int64(2), np.int64(3), np.float32(0.01)
+    network = build(length=np.int64(LENGTH), vocabulary=two, layers=np.int64(1))
+    curriculum = LatentsFirst(tuple(np.arange(2)), 0.3)
+    source = FixedRows(FIXED.rows, FIXED.fingerprint, two, np.int64(BATCH), shuffle_seed=three)
+    config = TrainConfig(steps=three, learning_rate=rate, seed=two, log_every=1, betas=(rate, rate))
+    objective = MaskedObjective(curriculum=curriculum)
+    done = train(network, objective, source, config, directory=tmp_path)
+    assert done.checkpoint is not None
+    assert load_checkpoint(done.checkpoint).training["learning_rate"] == float(rate)
+    train(network, objective, source, config, directory=tmp_path)  # is that run
+
+
+@dataclasses.dataclass(frozen=True)
+class Undescribed(MaskedObjective):
+    def to_json(self):
+        return {"seen": np.zeros(2)}
+
+
+def test_what_a_checkpoint_could_not_hold_is_refused_before_the_first_step(tmp_path):
+    with pytest.raises(TypeError, match="a checkpoint cannot hold the objective of this training"):
+        train(build(), Undescribed(), FRESH, CONFIG, directory=tmp_path / "run")
+    with pytest.raises(ValueError, match="tells objectives apart"):
+        train(build(), MaskedObjective(lambda losses, masks: losses.sum()), FRESH, CONFIG, directory=tmp_path / "run")
+    assert not list(tmp_path.iterdir())
 
 
 def test_bfloat16_trains_and_keeps_float32_weights():
@@ -423,6 +456,7 @@ def test_fixed_rows_meet_each_row_once_per_epoch_at_random():
         ({"rows": np.full((2, 3), 2)}, r"range\(2\); got values from 2 to 2"),
         ({"rows": np.zeros((0, 3), dtype=int)}, r"shape \(0, 3\)"),
         ({"batch_size": 0}, "batch_size .* got 0"),
+        ({"vocabulary": 0}, "vocabulary .* got 0"),
     ],
 )
 def test_impossible_rows_are_refused(change, message):

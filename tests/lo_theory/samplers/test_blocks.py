@@ -39,6 +39,15 @@ def moment(step: int, hidden: torch.Tensor) -> Situation:
     )
 
 
+@pytest.mark.parametrize("steps", [None, 2])
+def test_what_a_rule_says_of_visible_positions_is_not_heard(steps: int | None) -> None:
+    """Outside the block all are visible for it, and rules may mark them, such as that of ReMDM."""
+    rule = in_blocks(RevealRule(lambda now, _: torch.ones_like(now.hidden), steps), 2, 6)
+    assert [step.nonzero()[:, 1].tolist() for step in run(rule, torch.ones(1, 6, dtype=torch.bool), seeded())] == (
+        [[0, 1], [2, 3], [4, 5]] if steps is None else [[0, 1], [], [2, 3], [], [4, 5]]
+    )
+
+
 def run(rule: RevealRule, hidden: torch.Tensor, generator: torch.Generator) -> list[torch.Tensor]:
     """Chosen positions of each step until nothing is hidden, in the rule's own number of steps or one per mask."""
     steps, allowed = [], rule.steps or int(hidden.sum(dim=1).max())

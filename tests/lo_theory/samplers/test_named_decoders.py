@@ -21,8 +21,9 @@ from generators.observations.scopes import random_scopes
 from lo_theory.denoisers.oracle import PosteriorDenoiser
 from lo_theory.posteriors.enumeration import EnumeratedPosterior
 from lo_theory.samplers import named_decoders as decoders
-from lo_theory.samplers.decoder import Decoder, full_rewrite, margin
+from lo_theory.samplers.decoder import Decoder, full_rewrite, margin, path_planning, remdm
 from lo_theory.samplers.decoding import decode
+from lo_theory.samplers.drawn_confidence import low_confidence
 
 
 def seeded(seed: int = 0) -> torch.Generator:
@@ -169,6 +170,12 @@ def test_the_entropy_bound_saves_calls_without_loss():
 def test_no_token_comes_first_where_all_are_decided_anew():
     with pytest.raises(ValueError, match="decides every token anew"):
         decoders.doubtful_start(full_rewrite(3))
+
+
+@pytest.mark.parametrize("inner", [full_rewrite(3), path_planning(3), low_confidence(3), remdm(3)])
+def test_what_takes_tokens_back_does_not_stay_in_a_block(inner):
+    with pytest.raises(ValueError, match="takes tokens back"):
+        decoders.blocks(inner, 2, 4)
 
 
 def test_the_table_holds_every_constructor_and_nothing_else():

@@ -454,6 +454,14 @@ def test_a_planner_needs_answers_at_visible_positions():
         assert (decode(MaskedDenoiser(network, everywhere=True), tokens, decoder, seeded()).tokens < 2).all()
 
 
+@pytest.mark.parametrize("past", [0, 1, 5])
+def test_past_its_last_step_everything_is_revealed_and_nothing_returns(past):
+    timing = RemaskSchedule(3, LINEAR, capped(0.5))
+    assert timing.reveal_probability(2 + past) == 1.0
+    assert timing.sigma(2 + past) == 0.0
+    assert timing.masked(2 + past) == timing.masked(2)
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [
