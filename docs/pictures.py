@@ -70,6 +70,9 @@ _OWN: dict[tuple[str, ScaleName], tuple[str, ...]] = {
 
 PICTURES: dict[str, Source] = {
     **{name: Source(*run, name) for run, names in _OWN.items() for name in names},
+    "forward_hash": Source("hardness", "small", "forward_hash"),
+    "likelihood_gap_seeds": Source("hardness", "small", "likelihood_gap"),
+    "task_error_seeds": Source("hardness", "small", "task_error"),
     "reasoners": Source("reasoners", "smoke", "reasoner_orders"),
     "reasoner_noise": Source("reasoners", "smoke", "reasoner_noise"),
     "reasoning_order": Source("table5", "smoke", "table5_reasoning_order_hard"),
