@@ -114,7 +114,9 @@ def _scale(axes: Axes, means: Rows) -> None:
         axes.set_xscale("symlog", linthresh=smallest, linscale=0.5)
         axes.set_xlim(min(-0.35 * smallest, 1.3 * bottom), 2.0 * top)
         ticks = [0.0, *(10.0**k for k in range(round(math.log10(smallest)), math.floor(math.log10(2.0 * top)) + 1))]
-        axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+        labels = [f"{tick:g}" for tick in ticks]
+        labels[1] = ""  # beside the 0, which it would lie upon
+        axes.set_xticks(ticks, labels)
         axes.minorticks_off()
         return
     span = (top - bottom) or 1.0
