@@ -30,7 +30,7 @@ def warmup_cosine(step: int, *, steps: int, warmup: int, peak: float, min_ratio:
     """Learning rate of ``step``, counted from 0.
 
     It rises linearly and first reaches ``peak`` at step ``warmup``; step 0 is not zero. The last step, ``steps - 1``,
-    has ``min_ratio * peak``.
+    has ``min_ratio * peak`` if it comes behind that.
     """
     if step < warmup:
         return peak * (step + 1) / (warmup + 1)

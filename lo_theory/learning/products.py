@@ -28,8 +28,14 @@ _CPU_INFO = Path("/proc/cpuinfo")
 def fast_products(device: torch.device) -> Iterator[None]:
     """Float32 products on a CPU by the faster library; nothing changes elsewhere, or where a user set the flag."""
     gains = device.type == "cpu" and float32_products() == "highest" and _gains()
-    with matmul_precision("medium") if gains else contextlib.nullcontext():
+    if not gains:
         yield
+        return
+    torch.set_float32_matmul_precision("medium")
+    try:
+        yield
+    finally:  # to what it was, whatever another thread that is under it has read
+        torch.set_float32_matmul_precision("highest")
 
 
 def float32_products() -> str | None:

@@ -67,7 +67,7 @@ class TrainConfig:
 
     Attributes:
         steps: updates in all.
-        learning_rate: peak; the last step has ``min_ratio`` of it.
+        learning_rate: peak; the last step has ``min_ratio`` of it, if it comes behind the warm-up.
         warmup: share of the steps that the learning rate takes to reach its peak.
         weight_decay: on matrices, not on gains; with ``muon`` on the matrices inside the blocks alone.
         betas: AdamW's.

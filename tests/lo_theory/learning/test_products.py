@@ -113,3 +113,14 @@ def test_every_network_that_answers_does_so_under_the_flag(processor, monkeypatc
     denoiser(torch.full((2, 4), 2))
     assert seen == ["medium"]
     assert torch.get_float32_matmul_precision() == "highest"
+
+
+def test_two_that_overlap_leave_the_flag_as_it_was(processor):
+    """As two threads do: the first one to begin is the first one to end."""
+    processor("AuthenticAMD")
+    first, second = fast_products(CPU), fast_products(CPU)
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    second.__exit__(None, None, None)
+    assert torch.get_float32_matmul_precision() == "highest"
