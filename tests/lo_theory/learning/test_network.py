@@ -203,3 +203,10 @@ def test_a_config_of_a_shape_takes_all_of_it_and_nothing_else_of_a_setting():
     expected = NetworkConfig(length=5, vocabulary=3, causal=True, any_order=True, **shape)
     assert NetworkConfig.of(Setting(steps=7, **shape), length=5, vocabulary=3, causal=True, any_order=True) == expected
     assert NetworkConfig.of(Shape(), length=5, vocabulary=3) == NetworkConfig(length=5, vocabulary=3)
+
+
+def test_a_causal_network_is_told_no_keys():
+    config = NetworkConfig(length=4, vocabulary=2, layers=1, width=8, heads=2, causal=True)
+    tokens = torch.zeros(1, 4, dtype=torch.int64)
+    with pytest.raises(ValueError, match="keys are for a bidirectional one"):
+        Transformer(config, torch.Generator().manual_seed(0))(tokens, keys=tokens == 0)

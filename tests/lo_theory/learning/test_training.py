@@ -450,6 +450,12 @@ def test_fixed_rows_meet_each_row_once_per_epoch_at_random():
     assert torch.bincount(wide.batch(0)[:, 0], minlength=10).tolist().count(3) == 5
 
 
+def test_tokens_are_integers(monkeypatch):
+    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)
+    with pytest.raises(TypeError, match="tokens, which are integers; got float64"):
+        FixedRows(np.array([[0.7, 1.2]]), "f", 2, 1)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

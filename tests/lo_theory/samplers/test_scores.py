@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from scipy.stats import chisquare, norm
 
 from lo_theory.denoisers.denoiser import answer_entropy
+from lo_theory.denoisers.noised import entropy_hardness
 from lo_theory.samplers.scores import (
     left_to_right_score,
     log_probability_score,
@@ -188,3 +189,9 @@ def test_noise_of_scale_zero_changes_nothing_and_a_negative_one_is_refused(wrap)
             wrap(margin_score, scale)
     with pytest.raises(ValueError, match="total = 0"):
         with_annealed_gumbel(margin_score, 0.5, 0)
+
+
+def test_of_a_single_symbol_everything_is_sure():
+    alone = torch.zeros(1, 5, 1, dtype=torch.float64)
+    assert margin_score(alone, HIDDEN, seeded()).tolist() == [[1.0] * 5]
+    assert entropy_hardness(torch.zeros(1, 5, dtype=torch.int64), alone).tolist() == [[0.0] * 5]
