@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from importlib import import_module
 from pathlib import Path
 from typing import get_args
 
-from analysis.lab.experiment import Experiment, Run, ScaleName
+from analysis.lab.experiment import Run, ScaleName
 from analysis.lab.report import Check, SavedFigure
-from docs.pictures import recorded_rows
+from docs.pictures import recorded_rows, room
 
 
 def expectations(run: str) -> str:
@@ -35,8 +34,7 @@ def checks(run: str) -> list[Check]:
     scale = next((one for one in get_args(ScaleName) if one == ending), None)
     if scale is None:
         raise LookupError(f"{run!r} does not end with a scale, one of {', '.join(get_args(ScaleName))}.")
-    made: Experiment = import_module(f"analysis.figures.{name.replace('-', '_')}.report").EXPERIMENT
-    rows = recorded_rows(name, scale)
+    made, rows = room(name), recorded_rows(name, scale)
     return [*made.report(Run(scale=scale, size=made.sizes[scale], units=[], rows=rows, figures=_NoFigures())).checks]
 
 

@@ -89,6 +89,11 @@ def recorded_rows(experiment: str, scale: ScaleName) -> Rows:
     return Rows(row for file in files for row in read_csv(file))
 
 
+def room(experiment: str) -> Experiment:
+    """The experiment of that name."""
+    return import_module(f"analysis.figures.{experiment.replace('-', '_')}.report").EXPERIMENT
+
+
 def draw(names: Iterable[str]) -> dict[str, Figure]:
     """These pictures as figures; the rows of a run are read once."""
     runs: dict[tuple[str, ScaleName], dict[str, str]] = {}
@@ -97,8 +102,8 @@ def draw(names: Iterable[str]) -> dict[str, Figure]:
         runs.setdefault((source.experiment, source.scale), {})[name] = source.figure
     drawn = {}
     for (experiment, scale), wanted in runs.items():
-        room: Experiment = import_module(f"analysis.figures.{experiment.replace('-', '_')}.report").EXPERIMENT
-        figures = room.figures(recorded_rows(experiment, scale), room.sizes[scale])
+        here = room(experiment)
+        figures = here.figures(recorded_rows(experiment, scale), here.sizes[scale])
         drawn |= {name: figures[figure] for name, figure in wanted.items()}
     return drawn
 

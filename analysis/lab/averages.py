@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
-from scipy.stats import t
+from scipy.stats import norm, t
 
 from analysis.lab.rows import Row, Rows, rounded
 from lo_theory.estimate import effective_interval
@@ -30,6 +30,14 @@ def combine_seeds(rows: Iterable[Row]) -> Rows:
     for row in rows:
         groups.setdefault(_coordinates(row), []).append(row)
     return Rows(_combined(group) for group in groups.values())
+
+
+def reach(seeds: int) -> float:
+    """Standard errors from a mean to an end of its 95% interval: Student's t from three seeds on, else as a normal law.
+
+    With one or two seeds errors are those of the evaluations (:func:`combine_seeds`).
+    """
+    return float(norm.ppf(0.975) if seeds < 3 else t.ppf(0.975, seeds - 1))
 
 
 def mean_calls(rows: Iterable[Row]) -> Rows:
@@ -73,7 +81,7 @@ def _combined(group: Sequence[Row]) -> Row:
             first, seed=None, value=mean, standard_error=within, samples=samples, low=low, high=high
         )
     error = float(values.std(ddof=1)) / math.sqrt(k)
-    half = float(t.ppf(0.975, k - 1)) * error
+    half = reach(k) * error
     if low is None or high is None:
         low, high = mean - half, mean + half
     else:

@@ -18,7 +18,7 @@ import torch
 from jaxtyping import Bool, Float, Float64, Integer
 from scipy.stats import norm, t
 
-from analysis.lab.averages import combine_seeds
+from analysis.lab.averages import combine_seeds, reach
 from analysis.lab.rows import Role, Row, Rows, Subject
 from generators.distribution import LODistribution
 from lo_theory.denoisers.denoiser import Denoiser, ask, require_answers
@@ -177,7 +177,7 @@ class RoleErrors:
     @property
     def interval(self) -> tuple[float, float]:
         """Of the difference, 95%."""
-        half = float(norm.ppf(0.975) if self.seeds is None else t.ppf(0.975, self.seeds - 1)) * self.error
+        half = reach(self.seeds or 1) * self.error
         return self.difference - half, self.difference + half
 
 

@@ -6,9 +6,8 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.stats import norm, t
 
-from analysis.lab.averages import combine_seeds
+from analysis.lab.averages import combine_seeds, reach
 from analysis.lab.report import Check, show
 from analysis.lab.rows import CONTROL, MDM, Role, Row, Rows
 from analysis.measures.learner import ARM_NATURAL, ARM_REVERSED
@@ -116,13 +115,11 @@ def direction_check(own: Rows, name: str) -> Check:
     """What can be computed is learned better than what has to be inferred; rows as of :func:`role_check`."""
     forwards, f_error = averaged(own, KL_FORWARDS, "observation")
     backwards, b_error = averaged(own, KL_BACKWARDS, "observation")
-    seeds = len(own.values("seed"))
-    reach = float(norm.ppf(0.975) if seeds < 3 else t.ppf(0.975, seeds - 1))  # errors are over seeds from three on
     return Check(
         text=f"{name}: observations with all latents visible have the smaller task error",
         expected="smaller than the other observations, 95% interval of the difference",
         measured=f"{forwards:.4f} +- {f_error:.4f} against {backwards:.4f} +- {b_error:.4f} nats",
-        met=backwards - forwards > reach * math.hypot(f_error, b_error),
+        met=backwards - forwards > reach(len(own.values("seed"))) * math.hypot(f_error, b_error),
     )
 
 
